@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/belay-ml/belay/dsl/compile"
+	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/store"
+)
+
+// errReported says that the person has been told already.
+var errReported = errors.New("reported")
+
+// reported is an exit code without another message.
+func reported(code int) error { return fault.New(code, "%w", errReported) }
+
+// app is what all commands share.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	quiet, verbose, json bool
+	logFormat            string // "text" or "json"
+	started              bool   // a command's own code runs: errors are no longer about usage
+}
+
+// recipeFlags are the flags of commands that read a recipe.
+type recipeFlags struct {
+	params, sets []string
+}
+
+func (f *recipeFlags) register(c *cobra.Command) {
+	c.Flags().StringArrayVarP(&f.params, "param", "p", nil, "set a parameter of the recipe: -p lr=1e-4")
+	c.Flags().StringArrayVar(&f.sets, "set", nil, "set a parameter of a stage: --set sft.lr=1e-4")
+}
+
+// compile checks a recipe. Diagnostics go to stderr; errors end the command with the recipe's code.
+func (a *app) compile(path string, f recipeFlags) (*engine.Graph, error) {
+	opt, err := a.options(f)
+	if err != nil {
+		return nil, err
+	}
+	g, found := compile.File(path, opt)
+	if err := a.diagnose(found); err != nil {
+		return nil, err
+	}
+	if g == nil {
+		return nil, reported(fault.Recipe)
+	}
+	return g, nil
+}
+
+func (a *app) options(f recipeFlags) (compile.Options, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return compile.Options{}, err
+	}
+	return compile.Options{Stages: stageList(), Params: f.params, Sets: f.sets, Env: os.LookupEnv, Dir: dir}, nil
+}
+
+// diagnose prints findings in the chosen form.
+func (a *app) diagnose(l diag.List) error {
+	switch {
+	case len(l) == 0:
+		return nil
+	case a.logFormat == "json":
+		return diag.JSON(a.stderr, l)
+	case os.Getenv("GITHUB_ACTIONS") == "true":
+		return diag.CI(a.stderr, l)
+	}
+	return diag.Text(a.stderr, l, a.color())
+}
+
+// workspace is the nearest directory above the recipe that holds a belay.yaml, else the current one.
+func workspace(recipe string) (string, error) {
+	dir, err := filepath.Abs(filepath.Dir(recipe))
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "belay.yaml")); err == nil {
+			return dir, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return os.Getwd()
+		}
+		dir = up
+	}
+}
+
+// store opens the store of a recipe's workspace.
+func (a *app) store(recipe string) (*store.Store, error) {
+	dir, err := workspace(recipe)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(dir, func(text string) { fmt.Fprintln(a.stderr, "warning: "+text) })
+}
+
+// print writes v as JSON, or calls text.
+func (a *app) print(v any, text func(w io.Writer) error) error {
+	if !a.json {
+		return text(a.stdout)
+	}
+	enc := json.NewEncoder(a.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// color says whether messages may be coloured.
+func (a *app) color() bool { return os.Getenv("NO_COLOR") == "" && isTerminal(a.stderr) }
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/store"
+)
+
+func newCache(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "cache",
+		Short: "Look at the store of this workspace",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return fault.New(fault.Usage, "cache: say ls, verify or path")
+		},
+	}
+	c.AddCommand(newCacheList(a), newCacheVerify(a), newCachePath(a))
+	return c
+}
+
+// here opens the store of the workspace that the current directory lies in.
+func (a *app) here() (*store.Store, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	return a.store(filepath.Join(dir, "recipe.yaml"))
+}
+
+// itemJSON is one artifact of `belay cache ls --json`.
+type itemJSON struct {
+	Digest string `json:"digest"`
+	Stage  string `json:"stage,omitempty"`
+	Node   string `json:"node,omitempty"`
+	Recipe string `json:"recipe,omitempty"`
+	Bytes  int64  `json:"bytes"`
+	Keys   int    `json:"keys"`
+	Path   string `json:"path"`
+}
+
+func newCacheList(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "ls",
+		Short: "List the artifacts",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			st, err := a.here()
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			items, err := st.List(c.Context())
+			if err != nil {
+				return err
+			}
+			js := []itemJSON{}
+			rows := [][]string{{"ARTIFACT", "STAGE", "RECIPE", "SIZE", "PATH"}}
+			var total int64
+			for _, it := range items {
+				j := itemJSON{Digest: string(it.Digest), Keys: len(it.Keys), Path: it.Path}
+				if m := it.Manifest; m != nil {
+					j.Stage, j.Node, j.Recipe, j.Bytes = m.Stage, m.Made.Node, m.Made.Recipe, m.Bytes
+				}
+				total += j.Bytes
+				js = append(js, j)
+				rows = append(rows, []string{it.Digest.Short(), j.Node, j.Recipe, size(j.Bytes), relative(j.Path)})
+			}
+			return a.print(js, func(w io.Writer) error {
+				if err := table(w, rows); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(w, "%d artifacts, %s\n", len(js), size(total))
+				return err
+			})
+		},
+	}
+}
+
+func newCacheVerify(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Read every artifact again and set damaged ones aside",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			st, err := a.here()
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			whole, damaged := 0, 0
+			err = st.Verify(c.Context(), func(v store.Verdict) {
+				if v.Damage != nil {
+					damaged++
+					fmt.Fprintf(a.stderr, "%s: %v\n", v.Digest.Short(), v.Damage)
+					return
+				}
+				whole++
+			})
+			if err != nil {
+				return err
+			}
+			err = a.print(map[string]int{"whole": whole, "damaged": damaged}, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%d artifacts are whole, %d are damaged\n", whole, damaged)
+				return err
+			})
+			if err == nil && damaged > 0 {
+				return reported(fault.Data)
+			}
+			return err
+		},
+	}
+}
+
+func newCachePath(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "path",
+		Short: "Print where the store is",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			st, err := a.here()
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			_, err = fmt.Fprintln(a.stdout, st.Root())
+			return err
+		},
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/event/report"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/sched"
+)
+
+func newGraph(a *app) *cobra.Command {
+	var f recipeFlags
+	var format string
+	c := &cobra.Command{
+		Use:   "graph RECIPE",
+		Short: "Draw a recipe's stages",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			write, ok := map[string]func(io.Writer, report.Graph) error{
+				"svg": report.SVG, "dot": report.Dot, "mermaid": report.Mermaid, "ascii": report.Text,
+			}[format]
+			if !ok {
+				return fault.New(fault.Usage, "--format %q: want ascii, svg, dot or mermaid", format)
+			}
+			g, err := a.compile(args[0], f)
+			if err != nil {
+				return err
+			}
+			p, err := a.planned(c.Context(), args[0], g, runFlags{}.options(nil))
+			if err != nil {
+				return err
+			}
+			return write(a.stdout, drawing(g, p))
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&format, "format", "ascii", "ascii, svg, dot or mermaid")
+	return c
+}
+
+// drawing is a graph with the states of a plan.
+func drawing(g *engine.Graph, p *sched.Planned) report.Graph {
+	d := report.Graph{Title: g.Recipe}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		d.Nodes = append(d.Nodes, report.Node{ID: n.ID, Kind: n.Stage.Describe().Name, State: string(p.Nodes[i].Status), Detail: p.Nodes[i].Why})
+		var from []int
+		for _, v := range sorted(n.Params) {
+			walk(v, func(o engine.Output) {
+				if !slices.Contains(from, o.Node) {
+					from = append(from, o.Node)
+				}
+			})
+		}
+		for _, f := range from {
+			d.Edges = append(d.Edges, report.Edge{From: f, To: i})
+		}
+		for _, f := range n.Needs {
+			if !slices.Contains(from, f) {
+				d.Edges = append(d.Edges, report.Edge{From: f, To: i, Order: true})
+			}
+		}
+	}
+	return d
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/store"
+	"github.com/belay-ml/belay/models/convert"
+	"github.com/belay-ml/belay/models/tok/open"
+	"github.com/belay-ml/belay/stages/corpus"
+)
+
+// inspection is what a path is; one of the parts is set, and Provenance where the path lies in a store.
+type inspection struct {
+	Path       string              `json:"path"`
+	Checkpoint *convert.Inspection `json:"checkpoint,omitempty"`
+	TokenIndex *corpus.Report      `json:"token_index,omitempty"`
+	Provenance *artifact.Manifest  `json:"provenance,omitempty"`
+}
+
+func newInspect(a *app) *cobra.Command {
+	var tokenizer string
+	c := &cobra.Command{
+		Use:   "inspect PATH",
+		Short: "Say what a file or directory is: tensors, layout, tokens, provenance",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			in, err := inspect(args[0], tokenizer)
+			if err != nil {
+				return err
+			}
+			return a.print(in, in.text)
+		},
+	}
+	c.Flags().StringVar(&tokenizer, "tokenizer", "", "directory with the tokenizer that turns a token index's ids into text")
+	return c
+}
+
+func inspect(path, tokenizer string) (inspection, error) {
+	in := inspection{Path: path}
+	if _, err := os.Stat(path); err != nil {
+		if !corpus.Exists(path) {
+			return in, fault.Wrap(fault.Data, err)
+		}
+	}
+	in.Provenance = provenance(path)
+	if isTokenIndex(path) {
+		var decode func([]int32) string
+		if tokenizer != "" {
+			t, err := open.Dir(tokenizer)
+			if err != nil {
+				return in, fault.Wrap(fault.Data, err)
+			}
+			decode = func(ids []int32) string { return t.Decode(ids, false) }
+		}
+		r, err := corpus.Inspect(path, decode)
+		if err != nil {
+			return in, fault.Wrap(fault.Data, err)
+		}
+		in.TokenIndex = &r
+		return in, nil
+	}
+	c, err := convert.Inspect(path)
+	if err != nil {
+		if in.Provenance != nil {
+			return in, nil // what the store knows is an answer too
+		}
+		return in, fault.Wrap(fault.Data, err)
+	}
+	in.Checkpoint = &c
+	return in, nil
+}
+
+func isTokenIndex(path string) bool {
+	if strings.HasSuffix(path, ".idx") || corpus.Exists(path) || strings.HasSuffix(path, ".bin") && corpus.Exists(strings.TrimSuffix(path, ".bin")) {
+		return true
+	}
+	found, err := filepath.Glob(filepath.Join(path, "*.idx"))
+	return err == nil && len(found) > 0
+}
+
+// provenance is the manifest of the artifact that path lies in, if it lies in a store.
+func provenance(path string) *artifact.Manifest {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil
+	}
+	if real, err = filepath.Abs(real); err != nil {
+		return nil
+	}
+	root, rest, ok := strings.Cut(real, string(filepath.Separator)+store.Dir+string(filepath.Separator)+"artifacts"+string(filepath.Separator))
+	if !ok {
+		return nil
+	}
+	parts := strings.Split(rest, string(filepath.Separator))
+	if len(parts) < 2 {
+		return nil
+	}
+	m, err := artifact.LoadManifest(filepath.Join(root, store.Dir, "artifacts", parts[0], parts[1], "manifest.json"))
+	if err != nil {
+		return nil
+	}
+	return m
+}
+
+func (in inspection) text(w io.Writer) error {
+	fmt.Fprintln(w, in.Path)
+	if m := in.Provenance; m != nil {
+		fmt.Fprintf(w, "  made by %s (%s version %d) of recipe %s, key %.12s, %s\n", m.Made.Node, m.Stage, m.Version, m.Made.Recipe, m.Key, m.Made.At.Local().Format("2006-01-02 15:04:05"))
+		for _, port := range m.PortNames() {
+			p := m.Ports[port]
+			fmt.Fprintf(w, "  port %s: %s, %s, %s\n", port, p.Kind, size(p.Bytes), p.Digest.Short())
+		}
+	}
+	switch {
+	case in.TokenIndex != nil:
+		return indexText(w, in.TokenIndex)
+	case in.Checkpoint != nil:
+		return checkpointText(w, in.Checkpoint)
+	}
+	return nil
+}
+
+func indexText(w io.Writer, r *corpus.Report) error {
+	for _, x := range r.Indexes {
+		fmt.Fprintf(w, "  %s: %s, %d sequences, %d documents, %d tokens; lengths %d to %d, median %d\n",
+			x.Name, x.DType, x.Sequences, x.Documents, x.Tokens, x.Shortest, x.Longest, x.Median)
+		for _, s := range x.Samples {
+			text := fmt.Sprint(s.IDs)
+			if s.Text != "" {
+				text = fmt.Sprintf("%q", s.Text)
+			}
+			fmt.Fprintf(w, "    sequence %d (%d tokens): %s\n", s.Sequence, s.Length, text)
+		}
+	}
+	return nil
+}
+
+func checkpointText(w io.Writer, c *convert.Inspection) error {
+	fmt.Fprintf(w, "  %s", c.Kind)
+	if c.Family != "" {
+		fmt.Fprintf(w, ", family %s", c.Family)
+	}
+	if c.Iteration != "" {
+		fmt.Fprintf(w, ", iteration %s", c.Iteration)
+	}
+	if l := c.Layout; l != nil && c.Kind != "hf" {
+		fmt.Fprintf(w, ", tp %d pp %d ep %d", l.TP, l.PP, l.EP)
+	}
+	fmt.Fprintf(w, ", %d tensors, %d parameters, %s\n", len(c.Tensors), c.Parameters, size(c.Bytes))
+	if c.LoRA != nil {
+		fmt.Fprintf(w, "  lora: r %d, alpha %g, on %s\n", c.LoRA.R, c.LoRA.Alpha, strings.Join(c.LoRA.Targets, " "))
+	}
+	for _, n := range c.Notes {
+		fmt.Fprintln(w, "  note: "+n)
+	}
+	rows := make([][]string, 0, len(c.Tensors))
+	for _, t := range c.Tensors {
+		rows = append(rows, []string{"  " + t.Name, t.DType, fmt.Sprint(t.Shape), t.Where})
+	}
+	return table(w, rows)
+}
+
+func newCompare(a *app) *cobra.Command {
+	var family, template string
+	c := &cobra.Command{
+		Use:   "compare A B",
+		Short: "Compare two checkpoints of any formats, tensor by tensor",
+		Long:  "Compare two checkpoints of any formats, tensor by tensor. The exit code is 0 when every tensor is equal, 20 otherwise.",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.compare(c.Context(), args[0], args[1], convert.OpenOptions{Family: family, Template: template})
+		},
+	}
+	c.Flags().StringVar(&family, "family", "", "model family, where neither checkpoint tells")
+	c.Flags().StringVar(&template, "template", "", "Hugging Face directory whose config.json describes a Megatron checkpoint")
+	return c
+}
+
+func (a *app) compare(ctx context.Context, x, y string, opt convert.OpenOptions) error {
+	r, err := convert.Compare(ctx, x, y, opt)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	err = a.print(r, func(w io.Writer) error {
+		for _, n := range r.OnlyA {
+			fmt.Fprintf(w, "only in %s: %s\n", x, n)
+		}
+		for _, n := range r.OnlyB {
+			fmt.Fprintf(w, "only in %s: %s\n", y, n)
+		}
+		rows := [][]string{{"TENSOR", "TYPES", "SHAPE", "DIFFERENT", "MAX ABS", "MAX REL"}}
+		for _, t := range r.Tensors {
+			if t.Equal {
+				continue
+			}
+			shape := fmt.Sprint(t.ShapeA)
+			if fmt.Sprint(t.ShapeB) != shape {
+				shape += " vs " + fmt.Sprint(t.ShapeB)
+			}
+			types := t.DTypeA
+			if t.DTypeB != t.DTypeA {
+				types += " vs " + t.DTypeB
+			}
+			rows = append(rows, []string{t.Name, types, shape, fmt.Sprint(t.Count), fmt.Sprintf("%.3g", t.MaxAbs), fmt.Sprintf("%.3g", t.MaxRel)})
+		}
+		if len(rows) > 1 {
+			if err := table(w, rows); err != nil {
+				return err
+			}
+		}
+		if r.Equal {
+			fmt.Fprintf(w, "equal: %d tensors (%s names)\n", len(r.Tensors), r.Names)
+		} else {
+			fmt.Fprintf(w, "different: %d of %d tensors, largest difference %.3g\n", len(rows)-1, len(r.Tensors), r.MaxAbs)
+		}
+		return nil
+	})
+	if err == nil && !r.Equal {
+		return reported(fault.Data)
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+// Command belay takes a large-language-model project from raw material to a scored model by one
+// recipe.
+//
+// # From here to the matrix multiply
+//
+//	main.go, run.go   a command compiles the recipe and hands the graph to the scheduler
+//	engine/sched      finds what is stale and runs it
+//	stages/pretrain   loads a model and hands batches to the training loop
+//	stages/trainer    an iteration: micro batches, clipping, the optimizer
+//	models/decoder    the architecture over fused operations
+//	ascend/cpu        the embedded backend
+//	ascend/cpu/kernel packed GEMM, in assembly where the processor has AVX2
+//
+// wire.go is the only file that knows all branches: the stages, the backend, the version. Every other
+// file here is one command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/belay-ml/belay/engine/fault"
+)
+
+func main() {
+	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Main runs one command line and gives its exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := cancellable()
+	defer stop()
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return fault.OK
+	}
+	code := fault.CodeOf(err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		code = fault.Cancelled
+	case code == fault.Internal && !a.started:
+		code = fault.Usage // cobra's own: unknown flags, missing arguments
+	}
+	if !errors.Is(err, errReported) {
+		fmt.Fprintln(stderr, "belay: "+err.Error())
+		if hint := fault.HintOf(err); hint != "" {
+			fmt.Fprintln(stderr, "hint: "+hint)
+		}
+	}
+	return code
+}
+
+// cancellable gives a context that the first interrupt cancels; the second ends the process.
+func cancellable() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-signals:
+				if n > 0 {
+					os.Exit(fault.Cancelled)
+				}
+				cancel()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/event/record"
+	"github.com/belay-ml/belay/engine/event/report"
+	"github.com/belay-ml/belay/engine/event/terminal"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/sched"
+	"github.com/belay-ml/belay/engine/store"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	recipeFlags
+	until, force []string
+	jobs, cpus   int
+	dryRun, keep bool
+	target       string
+}
+
+func newRun(a *app) *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run RECIPE [STAGE...]",
+		Short: "Run what is stale",
+		Long: `Run the stages of a recipe whose result is not in the store yet. With STAGE names, only those and what
+they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[seed=1]').`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.run(c.Context(), args[0], args[1:], f)
+		},
+	}
+	f.register(c)
+	c.Flags().StringSliceVar(&f.until, "until", nil, "run nothing that comes after these stages")
+	c.Flags().StringSliceVar(&f.force, "force", nil, "run these stages even when they are fresh; \"*\" is all")
+	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at a time; 0 means as many as the cores allow")
+	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means all")
+	c.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would run")
+	c.Flags().BoolVarP(&f.keep, "keep-going", "k", false, "go on with independent stages after a failure")
+	c.Flags().StringVar(&f.target, "on", "local", "where to run; local is this machine")
+	return c
+}
+
+func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags) error {
+	if f.target != "local" {
+		return fault.New(fault.Usage, "--on %s: there is no such target", f.target).WithHint("local is the only target: leave --on out")
+	}
+	g, err := a.compile(recipe, f.recipeFlags)
+	if err != nil {
+		return err
+	}
+	if f.dryRun {
+		return a.plan(ctx, recipe, g, f.options(only))
+	}
+	st, err := a.store(recipe)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	return a.execute(ctx, g, st, f.options(only), f.params)
+}
+
+func (f runFlags) options(only []string) sched.Options {
+	return sched.Options{
+		Only: only, Until: f.until, Force: f.force, CPU: f.cpus, Jobs: f.jobs, KeepGoing: f.keep,
+		Backend: backendClass, Belay: version(),
+	}
+}
+
+// execute runs a graph with progress on stderr, a record and a report.
+func (a *app) execute(ctx context.Context, g *engine.Graph, st *store.Store, opt sched.Options, params []string) error {
+	began := time.Now()
+	planned, err := sched.Plan(ctx, g, st, opt)
+	if err != nil {
+		return err
+	}
+	if sure, maybe := planned.Stale(); sure+maybe == 0 {
+		return a.nothingToDo(ctx, g, st, opt, planned, began)
+	}
+	id, dir, err := st.NewRun(began)
+	if err != nil {
+		return err
+	}
+	opt.RunID = id
+	rec, err := record.New(dir, recordOf(g, id, began, params))
+	if err != nil {
+		return err
+	}
+	sink, finish := a.progress()
+	res, runErr := sched.Run(ctx, g, st, opt, event.Tee(sink, rec))
+	finish()
+	if res != nil {
+		for i := range res.Nodes {
+			n := &res.Nodes[i]
+			rec.Update(n.ID, func(r *record.Node) { fill(r, n) })
+		}
+	}
+	recErr := rec.Finish(time.Now(), runErr)
+	page := filepath.Join(dir, record.ReportFile)
+	if err := writeReport(page, rec.Run()); err != nil && recErr == nil {
+		recErr = err
+	}
+	if recErr != nil {
+		fmt.Fprintf(a.stderr, "warning: the record of the run is not whole: %v\n", recErr)
+	}
+	if res != nil {
+		a.summary(res, time.Since(began), page)
+	}
+	return runErr
+}
+
+// nothingToDo is the end of a run in which every stage is fresh: links are put right, nothing else.
+func (a *app) nothingToDo(ctx context.Context, g *engine.Graph, st *store.Store, opt sched.Options, p *sched.Planned, began time.Time) error {
+	res, err := sched.Run(ctx, g, st, opt, event.Tee())
+	if err != nil {
+		return err
+	}
+	n := 0
+	for i := range p.Nodes {
+		if p.Nodes[i].Status == sched.Fresh {
+			n++
+		}
+	}
+	if a.json {
+		return a.print(resultJSON(res), nil)
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.stderr, "%s: nothing to do, all %d stages are fresh (%s)\n", g.Recipe, n, time.Since(began).Round(time.Millisecond))
+		a.links(res)
+	}
+	return nil
+}
+
+// progress is the sink for a person or a machine on stderr, and what ends it.
+func (a *app) progress() (event.Sink, func()) {
+	if a.logFormat == "json" {
+		return event.Logger(zerolog.New(a.stderr)), func() {}
+	}
+	live := isTerminal(a.stderr)
+	p := terminal.New(a.stderr, terminal.Options{
+		Live: live, Color: a.color(), Quiet: a.quiet, Verbose: a.verbose,
+		Width: func() int {
+			if f, ok := a.stderr.(*os.File); ok {
+				if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+					return w
+				}
+			}
+			return 100
+		},
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.Watch(ctx)
+	}()
+	return p, func() {
+		stop()
+		<-done
+		p.Close()
+	}
+}
+
+func writeReport(path string, run record.Run) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "report-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if err := report.HTML(f, &run); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/belay-ml/belay/dsl/compile"
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/param"
+	"github.com/belay-ml/belay/engine/sched"
+	"github.com/belay-ml/belay/engine/store"
+)
+
+func newStage(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "stage KIND --with k=v ... --out DIR",
+		Short: "Run one stage by itself",
+		Long:  "Run one stage by itself, outside a recipe: the same checks and the same code. belay stage KIND --help lists its parameters.",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return fault.New(fault.Usage, "which stage?").WithHint("belay stage --help lists them")
+		},
+	}
+	for _, s := range stageList() {
+		c.AddCommand(newStageKind(a, s))
+	}
+	return c
+}
+
+func newStageKind(a *app, s engine.Stage) *cobra.Command {
+	spec := s.Describe()
+	var with []string
+	var out string
+	var cpus int
+	c := &cobra.Command{
+		Use:   spec.Name,
+		Short: spec.Doc,
+		Long:  spec.Doc + "\n\n" + parameterHelp(spec),
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.stage(c.Context(), spec.Name, with, out, cpus)
+		},
+	}
+	c.Flags().StringArrayVarP(&with, "with", "w", nil, "a parameter: --with seq_length=512")
+	c.Flags().StringVarP(&out, "out", "o", "", "directory for the outputs; must not exist or be empty")
+	c.Flags().IntVar(&cpus, "cpus", 0, "cores to use; 0 means all")
+	if err := c.MarkFlagRequired("out"); err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// parameterHelp lists a stage's parameters and outputs.
+func parameterHelp(spec engine.Spec) string {
+	schema, err := param.Of(spec.Params)
+	if err != nil {
+		panic(fmt.Sprintf("stage %s: %v", spec.Name, err))
+	}
+	var b strings.Builder
+	b.WriteString("Parameters:\n")
+	for _, f := range schema.Fields {
+		fmt.Fprintf(&b, "  %-26s %s", f.Name, f.Doc)
+		switch {
+		case f.Required:
+			b.WriteString(" (required)")
+		case f.Default != nil && f.Default != "":
+			fmt.Fprintf(&b, " (default %v)", f.Default)
+		}
+		if len(f.Enum) > 0 {
+			fmt.Fprintf(&b, " [%s]", strings.Trim(strings.Join(f.Enum, "|"), "|"))
+		}
+		if len(f.Aliases) > 0 {
+			fmt.Fprintf(&b, " (also %s)", strings.Join(f.Aliases, ", "))
+		}
+		b.WriteByte('\n')
+	}
+	if len(spec.Outputs) > 0 {
+		b.WriteString("\nOutputs:\n")
+		for _, p := range spec.Outputs {
+			fmt.Fprintf(&b, "  %-26s %s (%s)\n", p.Name, p.Doc, p.Kind)
+		}
+	}
+	return b.String()
+}
+
+// stage runs one stage in a store of its own beside out, and moves what it made there.
+func (a *app) stage(ctx context.Context, kind string, with []string, out string, cpus int) error {
+	opt, err := a.options(recipeFlags{})
+	if err != nil {
+		return err
+	}
+	g, found := compile.Stage(kind, with, opt)
+	if err := a.diagnose(found); err != nil {
+		return err
+	}
+	if g == nil {
+		return reported(fault.Recipe)
+	}
+	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
+		return fault.New(fault.Usage, "%s is not empty", out).WithHint("choose another --out, or remove it")
+	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(out)), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), ".belay-stage-")
+	if err != nil {
+		return err
+	}
+	defer removeAll(tmp)
+	st, err := store.Open(tmp, func(text string) { fmt.Fprintln(a.stderr, "warning: "+text) })
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	sink, finish := a.progress()
+	res, err := sched.Run(ctx, g, st, sched.Options{CPU: cpus, Backend: backendClass, Belay: version()}, event.Tee(sink))
+	finish()
+	if err != nil {
+		return err
+	}
+	rec := res.Nodes[0].Record
+	if err := writable(rec.Root); err != nil {
+		return err
+	}
+	if err := os.Remove(out); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := os.Rename(rec.Root, out); err != nil {
+		return err
+	}
+	return a.print(rec.Manifest, func(io.Writer) error {
+		if !a.quiet {
+			for _, p := range rec.PortNames() {
+				fmt.Fprintf(a.stderr, "  %s: %s (%s)\n", p, filepath.Join(out, filepath.FromSlash(rec.Ports[p].Path)), describe(rec.Ports[p]))
+			}
+		}
+		return nil
+	})
+}
+
+func describe(c artifact.PortContent) string {
+	if c.Kind == "" {
+		return size(c.Bytes)
+	}
+	return string(c.Kind) + ", " + size(c.Bytes)
+}
+
+// writable gives the owner back what the store took: an output of a single stage is the person's own.
+func writable(root string) error {
+	return filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.Type()&os.ModeSymlink != 0 {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chmod(path, info.Mode().Perm()|0o200)
+	})
+}
+
+func removeAll(dir string) {
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			return os.Chmod(path, 0o755)
+		}
+		return nil
+	})
+	_ = os.RemoveAll(dir)
+}

@@ -1,0 +1,95 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/pos"
+	"github.com/belay-ml/belay/engine/param"
+)
+
+// Params gives the recipe's parameters their values: the defaults, or the caller's "k=v" texts. from holds the
+// node that each value came from. A parameter without a value has been reported. dir is what relative paths of overrides are relative to.
+func Params(r *ast.Recipe, overrides []string, dir string) (values map[string]any, from map[string]*ast.Node, l diag.List) {
+	values, from = map[string]any{}, map[string]*ast.Node{}
+	byName := make(map[string]*ast.Param, len(r.Params))
+	var names []string
+	for _, q := range r.Params {
+		byName[q.Name] = q
+		names = append(names, q.Name)
+		if q.Default != nil {
+			from[q.Name] = q.Default
+		}
+	}
+	for _, o := range overrides {
+		name, text, ok := strings.Cut(o, "=")
+		f := pos.NewInline("-p "+o, dir, text)
+		all := pos.Of(f, 0, len(text))
+		if !ok || name == "" {
+			l.Errorf(all, "write -p name=value", "the override has no value")
+			continue
+		}
+		q := byName[name]
+		if q == nil {
+			l.Errorf(all, suggest(name, names), "the recipe has no parameter %q", name)
+			continue
+		}
+		if q.Broken {
+			continue
+		}
+		n := ast.TextOf(f, text)
+		if q.Type != "string" && q.Type != "path" {
+			parsed, diags := ast.Parse(f)
+			l.Add(diags...)
+			if parsed == nil || diags.HasErrors() {
+				delete(byName, name)
+				delete(from, name)
+				continue
+			}
+			n = parsed
+		}
+		if m := q.Check(n); m != nil {
+			l.Add(m.At(all))
+			if q.Default == nil {
+				delete(byName, name)
+			}
+			continue
+		}
+		from[name] = n
+	}
+	for _, q := range r.Params {
+		n := from[q.Name]
+		if q.Broken {
+			delete(from, q.Name)
+			continue
+		}
+		if n == nil {
+			if byName[q.Name] != nil {
+				l.Errorf(q.At, fmt.Sprintf("give it with -p %s=..., or a default", q.Name), "parameter %s is not given", q.Name)
+			}
+			continue
+		}
+		v, err := q.Convert(n)
+		if err != nil {
+			l.Errorf(n.Span, "", "parameter %s %s", q.Name, err)
+			continue
+		}
+		values[q.Name] = v
+	}
+	return values, from, l
+}
+
+func suggest(name string, known []string) string {
+	if near := param.Near(name, known); near != "" {
+		return fmt.Sprintf("did you mean %s?", near)
+	}
+	if len(known) > 0 && len(known) <= 12 {
+		return "known: " + strings.Join(known, ", ")
+	}
+	return ""
+}
+
+// Suggest is a hint for an unknown name: the near one, or all when they are few.
+func Suggest(name string, known []string) string { return suggest(name, known) }

@@ -1,0 +1,189 @@
+package compile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/check"
+	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/param"
+)
+
+// Options are what a recipe is checked against.
+type Options struct {
+	Stages []engine.Stage              // the stage kinds there are
+	Params []string                    // "k=v", from -p
+	Sets   []string                    // "stage.path=v", from --set
+	Env    func(string) (string, bool) // looks up environment variables; nil knows none
+	Dir    string                      // working directory, absolute
+	Exists func(path string) (ok bool) // whether a source is there; nil asks the file system
+}
+
+// File compiles the recipe at path, which is also how messages call it. The graph is nil when there are errors;
+// the list may hold warnings when there are none.
+func File(path string, opt Options) (*engine.Graph, diag.List) {
+	abs := path
+	if !filepath.IsAbs(abs) {
+		abs = filepath.Join(opt.Dir, path)
+	}
+	b := newBuilder(opt)
+	root, diags := ast.Load(abs, path)
+	b.diags.Add(diags...)
+	if root == nil {
+		return nil, finish(b.diags)
+	}
+	r, diags := ast.Decode(root)
+	b.diags.Add(diags...)
+	b.recipe = r
+	b.kinds(r)
+	b.sets(opt.Sets)
+	b.build()
+	l := finish(b.diags)
+	if l.HasErrors() {
+		return nil, l
+	}
+	b.graph.Recipe, b.graph.Origin = r.Name, path
+	b.graph.Digest = digest(root, opt)
+	return b.graph, l
+}
+
+// finish adds how an extended file came in to what is wrong in it.
+func finish(l diag.List) diag.List {
+	l = l.Sorted()
+	for i := range l {
+		f := l[i].Subject.Start.File
+		for f != nil && f.Via.Known() {
+			l[i].Notes = append(slices.Clip(l[i].Notes), diag.Note{Text: "extends " + f.Name, Span: f.Via})
+			f = f.Via.Start.File
+		}
+	}
+	return l
+}
+
+// digest is over what was merged and overridden, so that it does not change with comments or layout.
+func digest(root *ast.Node, opt Options) string {
+	h := sha256.New()
+	// %#v prints maps with sorted keys and texts quoted.
+	fmt.Fprintf(h, "%#v\n%q\n%q\n", root.Value(), opt.Params, opt.Sets)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// kind is a stage kind and its schema.
+type kind struct {
+	stage  engine.Stage
+	spec   engine.Spec
+	schema param.Schema
+}
+
+func newBuilder(opt Options) *builder {
+	b := &builder{opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, graph: &engine.Graph{}, exists: map[string]bool{}}
+	for _, s := range opt.Stages {
+		spec := s.Describe()
+		schema, err := param.Of(spec.Params)
+		if err != nil {
+			panic(fmt.Sprintf("compile: parameters of stage %s: %v", spec.Name, err)) // a programming error, found by every test of the stage
+		}
+		b.registry[spec.Name] = &kind{stage: s, spec: spec, schema: schema}
+		b.kindNames = append(b.kindNames, spec.Name)
+	}
+	return b
+}
+
+// kinds finds the kind of every stage.
+func (b *builder) kinds(r *ast.Recipe) {
+	b.stages = make([]*stage, len(r.Stages))
+	b.byName = make(map[string]*stage, len(r.Stages))
+	for i, s := range r.Stages {
+		st := &stage{Stage: s, index: i, kind: b.registry[s.Uses]}
+		if s.Uses != "" && st.kind == nil {
+			b.diags.Errorf(s.UsesAt, check.Suggest(s.Uses, b.kindNames), "unknown stage kind %q", s.Uses)
+		}
+		b.stages[i] = st
+		b.byName[s.Name] = st
+	}
+}
+
+// Describe lists what a recipe offers a caller: its parameters and stages.
+func Describe(path string) (*Description, diag.List) {
+	root, l := ast.Load(path, path)
+	if root == nil {
+		return nil, finish(l)
+	}
+	r, diags := ast.Decode(root)
+	l.Add(diags...)
+	d := &Description{Name: r.Name, Doc: r.Doc}
+	for _, q := range r.Params {
+		p := Param{Name: q.Name, Type: q.Type, Doc: q.Doc, Min: q.Min, Max: q.Max, Required: q.Default == nil && !q.Broken}
+		if q.Default != nil {
+			p.Default = q.Default.Value()
+		}
+		for _, e := range q.Enum {
+			p.Enum = append(p.Enum, e.Text)
+		}
+		d.Params = append(d.Params, p)
+	}
+	for _, s := range r.Stages {
+		d.Stages = append(d.Stages, StageNote{Name: s.Name, Uses: s.Uses, Doc: s.Doc})
+	}
+	return d, finish(l)
+}
+
+// Description is what a recipe offers a caller.
+type Description struct {
+	Name   string
+	Doc    string
+	Params []Param
+	Stages []StageNote
+}
+
+// Param is one parameter that -p sets.
+type Param struct {
+	Name     string
+	Type     string
+	Default  any // as written; nil when Required
+	Required bool
+	Min, Max *float64
+	Enum     []string
+	Doc      string
+}
+
+// StageNote is a stage's name, kind and doc.
+type StageNote struct {
+	Name, Uses, Doc string
+}
+
+// WriteHelp prints the parameters as a table: name, type, default, doc.
+func (d *Description) WriteHelp(w io.Writer) error {
+	var rows [][2]string
+	wide := 0
+	for _, p := range d.Params {
+		left := "-p " + p.Name + "=" + strings.ToUpper(p.Type)
+		var right []string
+		if p.Doc != "" {
+			right = append(right, p.Doc)
+		}
+		if len(p.Enum) > 0 {
+			right = append(right, "one of "+strings.Join(p.Enum, ", "))
+		}
+		if p.Required {
+			right = append(right, "(required)")
+		} else {
+			right = append(right, fmt.Sprintf("(default %v)", p.Default))
+		}
+		rows = append(rows, [2]string{left, strings.Join(right, " ")})
+		wide = max(wide, len(left))
+	}
+	for _, r := range rows {
+		if _, err := fmt.Fprintf(w, "  %-*s  %s\n", wide, r[0], r[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package compile
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/expr"
+	"github.com/belay-ml/belay/dsl/pos"
+)
+
+// scoped is a scope and the expressions compiled in it so far, by wanted type and source; nil for those with
+// problems.
+type scoped struct {
+	*expr.Scope
+	programs map[string]*expr.Program
+}
+
+func newScoped(sc *expr.Scope) *scoped {
+	return &scoped{Scope: sc, programs: map[string]*expr.Program{}}
+}
+
+// frame is where an expression is evaluated: the types and the values of its names.
+type frame struct {
+	*scoped
+	values expr.Values
+	cell   cell
+}
+
+// evaluate gives a node its value. ok is false when a mistake was reported.
+func (b *builder) evaluate(f frame, n *ast.Node) (v any, ok bool) {
+	switch n.Kind {
+	case ast.List:
+		out := make([]any, len(n.Items))
+		all := true
+		for i, item := range n.Items {
+			out[i], ok = b.evaluate(f, item)
+			all = all && ok
+		}
+		return out, all
+	case ast.Map:
+		out := make(map[string]any, len(n.Pairs))
+		all := true
+		for _, p := range n.Pairs {
+			out[p.Key.Text], ok = b.evaluate(f, p.Value)
+			all = all && ok
+		}
+		return out, all
+	case ast.Text:
+		if b.literal || !expr.Holds(n.Text) {
+			return n.Text, true
+		}
+		return b.text(f, n)
+	case ast.Float:
+		if math.IsNaN(n.Float) || math.IsInf(n.Float, 0) {
+			b.diags.Errorf(n.Span, "", "%s is not a finite number", n.Text)
+			return nil, false
+		}
+	}
+	return n.Value(), true
+}
+
+func (b *builder) text(f frame, n *ast.Node) (any, bool) {
+	parts, nth, p := expr.Split(n.Text)
+	if p != nil {
+		b.diags.Errorf(n.Within(nth, p.From, p.To), p.Hint, "%s", p.Summary)
+		return nil, false
+	}
+	if whole, ok := expr.Whole(parts); ok {
+		return b.expression(f, n, whole, "")
+	}
+	var out strings.Builder
+	all := true
+	for _, part := range parts {
+		if !part.IsExpr {
+			out.WriteString(part.Text)
+			continue
+		}
+		v, ok := b.expression(f, n, part, "")
+		if !ok {
+			all = false
+			continue
+		}
+		text, ok := expr.Format(v)
+		if !ok {
+			hint := "join([...], \",\") makes text of a list"
+			if _, isRef := v.(expr.Ref); isRef {
+				hint = "give it to an input field by itself, or to `inputs:` of a command stage, which gets it as a variable"
+			}
+			at := n.Within(part.Nth, 0, expr.Lead+len([]rune(part.Source))+1)
+			b.diags.Errorf(at, hint, "%s cannot stand inside text", words(v))
+			all = false
+		}
+		out.WriteString(text)
+	}
+	return out.String(), all
+}
+
+// expression compiles a part once a scope and runs it. want is as in expr.Compile.
+func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) (any, bool) {
+	parsed := b.exprs.Parse(part.Source)
+	lead, nth := expr.Lead, part.Nth
+	if nth < 0 {
+		lead = 0
+	}
+	report := func(p expr.Problem) bool {
+		b.diags.Errorf(n.Within(nth, lead+p.From, lead+p.To), p.Hint, "%s", p.Summary)
+		return false
+	}
+	key := want + "\x00" + part.Source
+	prog := f.programs[key]
+	if prog == nil {
+		var problems []expr.Problem
+		prog, problems = expr.Compile(parsed, f.Scope, want)
+		f.programs[key] = prog
+		for _, p := range problems {
+			report(p)
+		}
+	}
+	if prog == nil {
+		return nil, false
+	}
+	ok := true
+	for _, u := range parsed.Uses {
+		at := expr.Problem{From: u.From, To: u.To}
+		switch name := u.Chain[0]; {
+		case name == "env" && len(u.Chain) > 1 && b.unsetEnv[u.Chain[1]]:
+			at.Summary = "environment variable " + u.Chain[1] + " is not set"
+			at.Hint = "set it, or give it a default: env: {" + u.Chain[1] + ": ...}"
+			ok = report(at)
+		case name == "matrix" && f.values[name] == nil, b.unknown(name, u.Chain):
+			ok = false // reported where it was written
+		case b.byName[name] != nil && f.values[name] == nil:
+			at.Summary = "there is no instance " + name + f.cell.project(b.byName[name].axes)
+			at.Hint = "give both stages the same values, or write matrix: \"${" + name + ".matrix}\""
+			ok = report(at)
+		}
+	}
+	if !ok {
+		return nil, false
+	}
+	v, p := prog.Run(f.values)
+	if p != nil {
+		return nil, report(*p)
+	}
+	if x, isFloat := v.(float64); isFloat && (math.IsNaN(x) || math.IsInf(x, 0)) {
+		return nil, report(expr.Problem{To: len([]rune(part.Source)), Summary: "the result is not a finite number"})
+	}
+	return v, true
+}
+
+// unknown says whether a name has no value because of a mistake that was reported already.
+func (b *builder) unknown(name string, chain []string) bool {
+	switch name {
+	case "params":
+		if len(chain) > 1 {
+			params, _ := b.values["params"].(map[string]any)
+			_, given := params[chain[1]]
+			return !given
+		}
+		return false
+	case "model", "parallel":
+		return b.values[name] == nil
+	case "matrix", "env", "recipe":
+		return false
+	}
+	t := b.byName[name]
+	return t != nil && (!t.ready || t.broken || slices.ContainsFunc(t.insts, func(in *instance) bool { return in.failed }))
+}
+
+// source is the node that a value really came from: an expression that is nothing but a path to a parameter or a
+// matrix value is followed there. moved says that it was.
+func (b *builder) source(c cell, n *ast.Node) (from *ast.Node, moved bool) {
+	if b.literal || n.Kind != ast.Text || !expr.Holds(n.Text) {
+		return n, false
+	}
+	parts, _, _ := expr.Split(n.Text)
+	whole, ok := expr.Whole(parts)
+	if !ok {
+		return n, false
+	}
+	chain := b.exprs.Parse(whole.Source).Chain()
+	if len(chain) < 2 && !(len(chain) == 1 && chain[0] == "model") {
+		return n, false
+	}
+	var root *ast.Node
+	switch chain[0] {
+	case "params":
+		root = b.paramFrom[chain[1]]
+		chain = chain[2:]
+	case "model":
+		root = b.recipe.Model
+		chain = chain[1:]
+	case "parallel":
+		root = b.parallel[chain[1]].at
+		chain = chain[2:]
+	case "matrix":
+		for _, v := range c {
+			if v.axis == chain[1] {
+				root = v.from
+			}
+		}
+		chain = chain[2:]
+	}
+	if root == nil {
+		return n, false
+	}
+	at, _, rest := root.Follow(chain)
+	if len(rest) > 0 {
+		return n, false
+	}
+	if at == n {
+		return n, false
+	}
+	from, _ = b.source(c, at)
+	return from, true
+}
+
+// condition evaluates `when`: true, false, or text that is an expression with or without ${ }.
+func (b *builder) condition(f frame, n *ast.Node) (on bool, text string, ok bool) {
+	switch n.Kind {
+	case ast.Bool:
+		return n.Bool, n.Text, true
+	case ast.Text:
+	default:
+		b.diags.Errorf(n.Span, "write a condition such as \"params.iters > 0\"", "when wants a condition, have %s", n.Kind)
+		return false, "", false
+	}
+	part := expr.Part{Source: n.Text, IsExpr: true, Nth: -1}
+	if expr.Holds(n.Text) {
+		parts, nth, p := expr.Split(n.Text)
+		if p != nil {
+			b.diags.Errorf(n.Within(nth, p.From, p.To), p.Hint, "%s", p.Summary)
+			return false, "", false
+		}
+		if part, ok = expr.Whole(parts); !ok {
+			b.diags.Errorf(n.Span, "the whole of when is one expression: leave out ${ }", "when mixes text and expressions")
+			return false, "", false
+		}
+	}
+	if strings.TrimSpace(part.Source) == "" {
+		b.diags.Errorf(n.Span, "write a condition such as \"params.iters > 0\"", "when is empty")
+		return false, "", false
+	}
+	v, ok := b.expression(f, n, part, "bool")
+	if !ok {
+		return false, "", false
+	}
+	on, isBool := v.(bool)
+	if !isBool {
+		b.diags.Errorf(n.Span, "", "want a condition, have %s", words(v))
+		return false, "", false
+	}
+	return on, strings.TrimSpace(part.Source), true
+}
+
+// noteFrom adds where a value was written when that is elsewhere than the subject.
+func noteFrom(d diag.Diagnostic, from *ast.Node, subject pos.Span) diag.Diagnostic {
+	if from != nil && from.Span.Start != subject.Start {
+		d.Notes = append(d.Notes, diag.Note{Text: "the value was given here", Span: from.Span})
+	}
+	return d
+}

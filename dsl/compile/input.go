@@ -1,0 +1,286 @@
+package compile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/expr"
+	"github.com/belay-ml/belay/dsl/pos"
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/param"
+)
+
+// inputs turns the values of input fields into engine.Output and engine.Source, and checks kinds and files.
+type inputs struct {
+	b   *builder
+	s   *stage
+	in  *instance
+	off *string // set when an artifact comes from an instance that is off
+
+	absent diag.List // sources that are not there, which only matters to instances that are on
+}
+
+// value walks a field's value; node is what it was written as, nil when unknown. ok is false when a mistake
+// was reported. Values of other fields stay as they are, for Normalize to judge.
+func (w *inputs) value(f *param.Field, path string, v any, node *ast.Node) (out any, ok bool) {
+	switch f.Type {
+	case param.Input:
+		return w.one(f, path, v, node)
+	case param.Inputs:
+		return w.list(f, path, v, node)
+	case param.InputMap:
+		m, isMap := v.(map[string]any)
+		if !isMap {
+			return v, true
+		}
+		out, all := make(map[string]any, len(m)), true
+		for _, k := range sortedKeys(m) {
+			item, ok := w.one(f, path+"."+k, m[k], w.below(node, k))
+			out[k] = item
+			all = all && ok
+		}
+		return out, all
+	case param.Object:
+		m, isMap := v.(map[string]any)
+		if !isMap {
+			return v, true
+		}
+		out, all := make(map[string]any, len(m)), true
+		for _, k := range sortedKeys(m) {
+			out[k] = m[k]
+			if inner := topField(param.Schema{Fields: f.Fields}, k); inner != nil {
+				item, ok := w.value(inner, path+"."+k, m[k], w.below(node, k))
+				out[k] = item
+				all = all && ok
+			}
+		}
+		return out, all
+	}
+	if ref, found := findRef(v); found {
+		w.errorf(node, "", "%s takes no artifact, have %s", path, words(ref))
+		return nil, false
+	}
+	return v, true
+}
+
+// findRef looks for an artifact where none belongs.
+func findRef(v any) (any, bool) {
+	switch x := v.(type) {
+	case expr.Ref:
+		return x, true
+	case []any:
+		for _, item := range x {
+			if r, ok := findRef(item); ok {
+				return r, true
+			}
+		}
+	case map[string]any:
+		for _, item := range x {
+			if r, ok := findRef(item); ok {
+				return r, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// below is the node of a key or item, seen through expressions; nil when there is none.
+func (w *inputs) below(node *ast.Node, key string) *ast.Node {
+	if node == nil {
+		return nil
+	}
+	from, _ := w.b.source(w.in.cell, node)
+	at, _, rest := from.Follow([]string{key})
+	if len(rest) > 0 {
+		return node
+	}
+	return at
+}
+
+func (w *inputs) span(node *ast.Node) pos.Span {
+	if node == nil {
+		return w.s.NameAt
+	}
+	return node.Span
+}
+
+func (w *inputs) errorf(node *ast.Node, hint, format string, args ...any) {
+	d := diag.Diagnostic{Summary: fmt.Sprintf(format, args...), Hint: hint, Subject: w.span(node)}
+	if node != nil {
+		from, _ := w.b.source(w.in.cell, node)
+		d = noteFrom(d, from, d.Subject)
+	}
+	w.b.diags.Add(d)
+}
+
+func (w *inputs) list(f *param.Field, path string, v any, node *ast.Node) (any, bool) {
+	items, isList := v.([]any)
+	if v == nil {
+		return nil, true
+	}
+	if !isList {
+		item, ok := w.one(f, path, v, node)
+		return []any{item}, ok
+	}
+	out, all := []any{}, true
+	for i, item := range items {
+		at := w.below(node, strconv.Itoa(i))
+		if more, nested := item.([]any); nested { // a fan-in written as an item
+			for _, m := range more {
+				x, ok := w.one(f, path, m, at)
+				out, all = append(out, x), all && ok
+			}
+			continue
+		}
+		x, ok := w.one(f, path, item, at)
+		out, all = append(out, x), all && ok
+	}
+	return out, all
+}
+
+// one is a single artifact or path.
+func (w *inputs) one(f *param.Field, path string, v any, node *ast.Node) (any, bool) {
+	switch x := v.(type) {
+	case expr.Ref:
+		return w.artifact(f, path, expr.TargetOf(x), node)
+	case string:
+		if x == "" {
+			w.errorf(node, "", "%s wants an artifact or a path, have an empty text", path)
+			return nil, false
+		}
+		return w.path(path, x, node)
+	case []any:
+		var names []string
+		for _, item := range x {
+			if r, ok := item.(expr.Ref); ok {
+				names = append(names, expr.TargetOf(r).ID+"."+expr.TargetOf(r).Port)
+			}
+		}
+		if len(names) == 0 {
+			w.errorf(node, "", "%s takes one artifact, have a list of %d", path, len(x))
+			return nil, false
+		}
+		t := w.b.stageOf(x)
+		hint := ""
+		if t != nil && t.matrixed {
+			hint = fmt.Sprintf("name one: ${%s['%s'].PORT}, or carry the cells along: matrix: \"${%s.matrix}\"", t.Name, t.cells[0].key(), t.Name)
+			hint = strings.Replace(hint, "PORT", expr.TargetOf(x[0].(expr.Ref)).Port, 1)
+		}
+		if len(names) > 4 {
+			names = append(names[:4], "...")
+		}
+		w.errorf(node, hint, "%s takes one artifact, have a list of %d: %s", path, len(x), strings.Join(names, ", "))
+		return nil, false
+	case nil:
+		return nil, true
+	}
+	w.errorf(node, "", "%s wants an artifact or a path, have %s", path, words(v))
+	return nil, false
+}
+
+// stageOf is the stage of a list's first artifact.
+func (b *builder) stageOf(list []any) *stage {
+	r, ok := list[0].(expr.Ref)
+	if !ok {
+		return nil
+	}
+	return b.byName[b.graph.Nodes[expr.TargetOf(r).Node].Name]
+}
+
+func (w *inputs) artifact(f *param.Field, path string, t expr.Target, node *ast.Node) (any, bool) {
+	if off := w.b.graph.Nodes[t.Node].Off; off != "" && *w.off == "" {
+		*w.off = fmt.Sprintf("reads %s, which is off", t.ID)
+		if !strings.HasPrefix(off, "reads ") {
+			*w.off += " (" + off + ")"
+		}
+	}
+	if len(f.Kinds) > 0 && !slices.ContainsFunc(f.Kinds, func(want artifact.Kind) bool { return artifact.Accepts(want, t.Kind) }) {
+		var kinds []string
+		for _, k := range f.Kinds {
+			kinds = append(kinds, string(k))
+		}
+		w.errorf(node, w.b.makers(t.Kind, f.Kinds), "%s.%s wants %s, but %s.%s is %s", w.s.Name, path, strings.Join(kinds, " or "), t.ID, t.Port, t.Kind)
+		return nil, false
+	}
+	return engine.Output{Node: t.Node, Port: t.Port}, true
+}
+
+// makers is a hint: stage kinds that take an artifact of one kind and make one of the wanted kinds.
+func (b *builder) makers(have artifact.Kind, want []artifact.Kind) string {
+	var names []string
+	for _, name := range b.kindNames {
+		k := b.registry[name]
+		takes := slices.ContainsFunc(k.schema.Fields, func(f param.Field) bool {
+			return f.Type.IsInput() && slices.Contains(f.Kinds, have)
+		})
+		makes := slices.ContainsFunc(k.spec.Outputs, func(p artifact.Port) bool { return slices.Contains(want, p.Kind) })
+		if takes && makes {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 || len(names) > 3 {
+		return ""
+	}
+	return "a stage that uses " + strings.Join(names, " or ") + " makes one of the other"
+}
+
+// path makes a source. It is relative to the file it was written in, or to the working directory when it came
+// from the command line.
+func (w *inputs) path(path, text string, node *ast.Node) (any, bool) {
+	if strings.HasPrefix(text, "hf://") {
+		w.errorf(node, "download it in a stage that uses hf-download, and read that stage's port", "%s: %s is on a hub, and inputs are local", path, text)
+		return nil, false
+	}
+	dir, as := w.b.opt.Dir, text
+	if node != nil {
+		from, _ := w.b.source(w.in.cell, node)
+		if f := from.File(); f != nil {
+			dir = f.Dir
+		}
+		if from.Kind == ast.Text && (w.b.literal || !expr.Holds(from.Text)) {
+			as = from.Text
+		}
+	}
+	abs := text
+	if !filepath.IsAbs(abs) {
+		abs = filepath.Join(dir, text)
+	}
+	abs = filepath.Clean(abs)
+	if !w.b.there(abs) {
+		hint := "paths in a recipe are relative to it"
+		if node != nil && node.File() != nil && node.File().Inline {
+			hint = "paths on the command line are relative to the working directory"
+		}
+		if strings.ContainsAny(text, "*?[") {
+			hint = "patterns are not expanded: give the folder"
+		} else if filepath.IsAbs(as) {
+			hint = ""
+		}
+		before := len(w.b.diags)
+		w.errorf(node, hint, "%s: no such file or folder: %s", path, as)
+		w.absent = append(w.absent, w.b.diags[before:]...)
+		w.b.diags = w.b.diags[:before]
+	}
+	return engine.Source{Path: abs, As: as}, true
+}
+
+func (b *builder) there(path string) bool {
+	ok, known := b.exists[path]
+	if !known {
+		if b.opt.Exists != nil {
+			ok = b.opt.Exists(path)
+		} else {
+			_, err := os.Stat(path)
+			ok = err == nil
+		}
+		b.exists[path] = ok
+	}
+	return ok
+}

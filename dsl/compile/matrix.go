@@ -1,0 +1,305 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/check"
+	"github.com/belay-ml/belay/dsl/expr"
+)
+
+// cell is one combination of a matrix: values by axis, in the order the axes were written.
+type cell []axisValue
+
+type axisValue struct {
+	axis  string
+	value any       // string, bool, int64 or float64
+	from  *ast.Node // where the value was written
+}
+
+func (c cell) value(axis string) any {
+	for _, v := range c {
+		if v.axis == axis {
+			return v.value
+		}
+	}
+	return nil
+}
+
+func (c cell) values() map[string]any {
+	if c == nil {
+		return nil
+	}
+	m := make(map[string]any, len(c))
+	for _, v := range c {
+		m[v.axis] = v.value
+	}
+	return m
+}
+
+// key is "seed=1,mode=full".
+func (c cell) key() string {
+	parts := make([]string, len(c))
+	for i, v := range c {
+		parts[i] = v.axis + "=" + axisText(v.value)
+	}
+	return strings.Join(parts, ",")
+}
+
+// project is the key over some axes only, in brackets.
+func (c cell) project(axes []string) string {
+	parts := make([]string, len(axes))
+	for i, a := range axes {
+		parts[i] = a + "=" + axisText(c.value(a))
+	}
+	return "[" + strings.Join(parts, ",") + "]"
+}
+
+// axisText is a value in an instance's name; text that would confuse the name is quoted.
+func axisText(v any) string {
+	s, _ := expr.Format(v)
+	if _, isText := v.(string); isText && (s == "" || strings.ContainsAny(s, ",=[]\"' \t\r\n") || !strconv.CanBackquote(s)) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+func (s *stage) instanceID(c cell) string {
+	if !s.matrixed {
+		return s.Name
+	}
+	return s.Name + "[" + c.key() + "]"
+}
+
+// matrix unfolds a stage's matrix into cells; without one there is a single empty cell. false means the matrix
+// is wrong, reported, and replaced by one empty cell.
+func (b *builder) matrix(s *stage) bool {
+	s.cells = []cell{nil}
+	n := s.Matrix
+	if n == nil {
+		return true
+	}
+	if name, ok := check.MatrixOf(n, b.exprs); ok {
+		return b.matrixOf(s, name)
+	}
+	sc := b.plainScope("a matrix cannot read stages; ${stage.matrix} takes over another's")
+	sc.Absent["matrix"] = "a matrix cannot read itself"
+	f := frame{scoped: newScoped(sc), values: b.values}
+	if n.Kind != ast.Map {
+		b.diags.Errorf(n.Span, "write matrix: {seed: [1, 2]}", "matrix wants a map of axes, have %s", n.Kind)
+		return false
+	}
+	before := len(b.diags)
+	cells := []cell{{}}
+	var axes []string
+	for _, p := range n.Pairs {
+		axis := p.Key.Text
+		if axis == "include" || axis == "exclude" {
+			continue
+		}
+		if !identifier(axis) {
+			b.diags.Errorf(p.Key.Span, "use letters, digits and _", "bad axis name %q", axis)
+			continue
+		}
+		values := b.axis(f, p)
+		if len(cells)*len(values) > maxCells {
+			b.diags.Errorf(p.Value.Span, "", "the matrix has more than %d cells", maxCells)
+			return false
+		}
+		axes = append(axes, axis)
+		next := make([]cell, 0, len(cells)*len(values))
+		for _, c := range cells {
+			for _, v := range values {
+				next = append(next, append(slices.Clone(c), v))
+			}
+		}
+		cells = next
+	}
+	if p := n.Find("exclude"); p != nil {
+		cells = b.exclude(f, p, axes, cells)
+	}
+	if p := n.Find("include"); p != nil {
+		if len(axes) == 0 && len(cells) == 1 {
+			cells = nil
+		}
+		axes, cells = b.include(f, p, axes, cells)
+	}
+	switch {
+	case len(b.diags) > before && b.diags[before:].HasErrors():
+		return false
+	case len(axes) == 0:
+		b.diags.Errorf(n.Span, "write matrix: {seed: [1, 2]}", "the matrix has no axes")
+		return false
+	case len(cells) == 0:
+		b.diags.Errorf(n.Span, "", "the matrix has no cells left")
+		return false
+	case len(cells) > maxCells:
+		b.diags.Errorf(n.Span, "", "the matrix has more than %d cells", maxCells)
+		return false
+	}
+	s.axes, s.cells, s.matrixed = axes, cells, true
+	return true
+}
+
+func (b *builder) matrixOf(s *stage, name string) bool {
+	t := b.byName[name]
+	switch {
+	case t == nil:
+		b.diags.Errorf(s.Matrix.Span, check.Suggest(name, b.stageNames()), "unknown stage %q", name)
+		return false
+	case t.Matrix == nil:
+		b.diags.Errorf(s.Matrix.Span, "", "stage %s has no matrix", name)
+		return false
+	case !t.ready || !t.matrixed:
+		return false
+	}
+	s.axes, s.cells, s.matrixed = t.axes, t.cells, true
+	return true
+}
+
+// axis evaluates one axis.
+func (b *builder) axis(f frame, p *ast.Pair) []axisValue {
+	v, ok := b.evaluate(f, p.Value)
+	if !ok {
+		return nil
+	}
+	items, isList := v.([]any)
+	if !isList {
+		b.diags.Errorf(p.Value.Span, fmt.Sprintf("write %s: [...]", p.Key.Text), "axis %s wants a list of values, have %s", p.Key.Text, words(v))
+		return nil
+	}
+	if len(items) == 0 {
+		b.diags.Errorf(p.Value.Span, "", "axis %s has no values", p.Key.Text)
+	}
+	from, _ := b.source(nil, p.Value)
+	var out []axisValue
+	seen := map[string]bool{}
+	for i, item := range items {
+		at := from
+		if from.Kind == ast.List && i < len(from.Items) {
+			at = from.Items[i]
+		}
+		switch item.(type) {
+		case string, bool, int64, float64:
+		default:
+			b.diags.Errorf(at.Span, "give texts, numbers or booleans", "a value of axis %s is %s", p.Key.Text, words(item))
+			continue
+		}
+		if seen[axisText(item)] {
+			b.diags.Errorf(at.Span, "", "axis %s has %s twice", p.Key.Text, words(item))
+			continue
+		}
+		seen[axisText(item)] = true
+		out = append(out, axisValue{axis: p.Key.Text, value: item, from: at})
+	}
+	return out
+}
+
+// entries evaluates the maps of include or exclude.
+func (b *builder) entries(f frame, p *ast.Pair) (maps []map[string]any, nodes []*ast.Node) {
+	if p.Value.Kind != ast.List {
+		b.diags.Errorf(p.Value.Span, "write - {axis: value}", "%s wants a list of maps, have %s", p.Key.Text, p.Value.Kind)
+		return nil, nil
+	}
+	for _, item := range p.Value.Items {
+		if item.Kind != ast.Map || len(item.Pairs) == 0 {
+			b.diags.Errorf(item.Span, "write {axis: value}", "%s wants maps, have %s", p.Key.Text, item.Kind)
+			continue
+		}
+		v, ok := b.evaluate(f, item)
+		if m, isMap := v.(map[string]any); ok && isMap {
+			maps, nodes = append(maps, m), append(nodes, item)
+		}
+	}
+	return maps, nodes
+}
+
+func (b *builder) exclude(f frame, p *ast.Pair, axes []string, cells []cell) []cell {
+	entries, nodes := b.entries(f, p)
+	for i, e := range entries {
+		if !b.knownAxes(nodes[i], axes) {
+			continue
+		}
+		left := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool {
+			for k, v := range e {
+				if !sameScalar(c.value(k), v) {
+					return false
+				}
+			}
+			return true
+		})
+		if len(left) == len(cells) {
+			b.diags.Warnf(nodes[i].Span, "", "exclude matches no cell of the matrix")
+		}
+		cells = left
+	}
+	return cells
+}
+
+// include adds whole cells. Without axes of its own the matrix takes them from the first entry.
+func (b *builder) include(f frame, p *ast.Pair, axes []string, cells []cell) ([]string, []cell) {
+	entries, nodes := b.entries(f, p)
+	for i, e := range entries {
+		if len(axes) == 0 {
+			for _, q := range nodes[i].Pairs {
+				axes = append(axes, q.Key.Text)
+			}
+		}
+		if !b.knownAxes(nodes[i], axes) {
+			continue
+		}
+		c := cell{}
+		for _, a := range axes {
+			v, ok := e[a]
+			if !ok {
+				b.diags.Errorf(nodes[i].Span, "", "include does not give axis %s", a)
+				continue
+			}
+			switch v.(type) {
+			case string, bool, int64, float64:
+			default:
+				b.diags.Errorf(nodes[i].Span, "give texts, numbers or booleans", "a value of axis %s is %s", a, words(v))
+				continue
+			}
+			c = append(c, axisValue{axis: a, value: v, from: nodes[i].Find(a).Value})
+		}
+		if slices.ContainsFunc(cells, func(o cell) bool { return o.key() == c.key() }) {
+			b.diags.Warnf(nodes[i].Span, "", "include repeats the cell %s", c.key())
+			continue
+		}
+		cells = append(cells, c)
+	}
+	return axes, cells
+}
+
+func (b *builder) knownAxes(n *ast.Node, axes []string) bool {
+	ok := true
+	for _, p := range n.Pairs {
+		if !slices.Contains(axes, p.Key.Text) {
+			b.diags.Errorf(p.Key.Span, check.Suggest(p.Key.Text, axes), "unknown axis %q", p.Key.Text)
+			ok = false
+		}
+	}
+	return ok
+}
+
+// sameScalar compares as instance names do: 1 and 1.0 are the same cell.
+func sameScalar(a, v any) bool {
+	switch v.(type) {
+	case string, bool, int64, float64:
+		return a != nil && axisText(a) == axisText(v)
+	}
+	return false
+}
+
+func identifier(s string) bool {
+	for i, r := range s {
+		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,131 @@
+package expr
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	lang "github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/belay-ml/belay/engine/param"
+)
+
+// Program is a checked expression.
+type Program struct {
+	source  string
+	prog    *vm.Program
+	divides bool
+}
+
+// Divides says whether the expression uses /, which gives a float even for integers.
+func (p *Program) Divides() bool { return p.divides }
+
+// Compile checks names, then types. want is the type the expression must have: "" for any, or "bool".
+func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
+	if len(parsed.Problems) > 0 {
+		return nil, parsed.Problems
+	}
+	if problems := checkNames(parsed, scope); len(problems) > 0 {
+		return nil, problems
+	}
+	opts := append(functionOptions(), lang.Env(scope.native()), lang.MaxNodes(maxNodes), lang.Optimize(false))
+	if want == "bool" {
+		opts = append(opts, lang.AsBool())
+	}
+	prog, err := lang.Compile(parsed.Source, opts...)
+	if err != nil {
+		p := problem(parsed.Source, err)
+		if strings.HasPrefix(p.Summary, "expected bool, but got") {
+			p.Summary = "want a condition, have " + strings.TrimPrefix(p.Summary, "expected bool, but got ")
+			p.From, p.To = 0, utf8.RuneCountInString(parsed.Source)
+		}
+		return nil, []Problem{p}
+	}
+	divides := false
+	walk(parsed.root, func(n ast.Node) {
+		if b, ok := n.(*ast.BinaryNode); ok && b.Operator == "/" {
+			divides = true
+		}
+	})
+	return &Program{source: parsed.Source, prog: prog, divides: divides}, nil
+}
+
+// checkNames finds unknown names, fields and functions, all of them.
+func checkNames(parsed *Parsed, scope *Scope) []Problem {
+	var problems []Problem
+	locals := localNames(parsed.root)
+	callees := map[*ast.IdentifierNode]bool{}
+	add := func(n ast.Node, hint, format string, args ...any) {
+		loc := n.Location()
+		problems = append(problems, Problem{From: loc.From, To: max(loc.To, loc.From+1), Hint: hint, Summary: fmt.Sprintf(format, args...)})
+	}
+	walk(parsed.root, func(n ast.Node) {
+		switch x := n.(type) {
+		case *ast.CallNode:
+			id, ok := x.Callee.(*ast.IdentifierNode)
+			if !ok {
+				add(x, "", "only functions can be called")
+				return
+			}
+			callees[id] = true
+			if !slices.Contains(custom(), id.Value) {
+				add(id, nearOf(id.Value, Functions()), "unknown function %s", id.Value)
+			}
+		case *ast.BuiltinNode:
+			if !slices.Contains(builtins(), x.Name) && !slices.Contains(custom(), x.Name) {
+				add(x, nearOf(x.Name, Functions()), "function %s is not part of the language", x.Name)
+			}
+		case *ast.IdentifierNode:
+			switch {
+			case callees[x] || locals[x.Value]:
+			case strings.HasPrefix(x.Value, "$"):
+				add(x, "", "unknown name %s", x.Value)
+			case scope.Vars[x.Value] == nil:
+				if why, ok := scope.Absent[x.Value]; ok {
+					add(x, why, "%s is not available here", x.Value)
+					return
+				}
+				add(x, nearOf(x.Value, scope.names()), "unknown name %s", x.Value)
+			}
+		case *ast.MemberNode:
+			chain, id := chainOf(x)
+			if id == nil || locals[id.Value] {
+				return
+			}
+			if v, found := scope.find(chain); v != nil && found == len(chain)-1 {
+				name := chain[found]
+				add(x.Property, nearOf(name, v.fieldNames()), "%s", v.missing(name))
+			}
+		}
+	})
+	return problems
+}
+
+func nearOf(name string, known []string) string {
+	if near := param.Near(name, known); near != "" {
+		return fmt.Sprintf("did you mean %s?", near)
+	}
+	if len(known) > 0 && len(known) <= 10 {
+		return "known: " + strings.Join(known, ", ")
+	}
+	return ""
+}
+
+// Values are the values of a scope's names, made ready once for many runs.
+type Values map[string]any
+
+// Set gives a name its value.
+func (v Values) Set(name string, value any) { v[name] = toLang(value) }
+
+// Run evaluates the program. The result is nil, bool, int64, float64, string, Ref, []any or map[string]any.
+func (p *Program) Run(values Values) (any, *Problem) {
+	out, err := vm.Run(p.prog, map[string]any(values))
+	if err != nil {
+		pr := problem(p.source, err)
+		return nil, &pr
+	}
+	return fromLang(out), nil
+}

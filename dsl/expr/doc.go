@@ -1,0 +1,23 @@
+// Package expr is the ${ ... } expressions of recipes, in the expr-lang language, typed before they run.
+//
+//	text -> Split -> parts -> Parse (names used) -> Compile against a Scope (types) -> Program -> Run with values
+//
+// # Scope and Var
+//
+// A Scope is the names an expression may use; a Var says what type a name has and, for maps with known
+// keys, which fields. Unknown names and fields are found here, with the near name as a hint; types by
+// expr-lang's checker.
+//
+// # Ref
+//
+// An artifact in an expression: opaque, so that an expression can choose among artifacts but not look inside.
+//
+// # Invariants
+//
+// Expressions are pure and bounded: an allow-list of functions without clock, randomness, files or
+// environment, results in a fixed order, a bound on source length, nodes, nesting of predicates and memory.
+//
+// # Where to add things
+//
+// A function: builtins or custom in funcs.go, with a test in expr_test.go.
+package expr

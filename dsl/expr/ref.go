@@ -1,0 +1,20 @@
+package expr
+
+import "github.com/belay-ml/belay/engine/artifact"
+
+// Ref is an artifact as expressions see it. It has no exported field or method, which is what makes it opaque.
+type Ref struct{ target Target }
+
+// Target is what a Ref stands for: a port of a node.
+type Target struct {
+	Node int
+	ID   string // of the node
+	Port string
+	Kind artifact.Kind
+}
+
+// RefTo makes the reference to a port.
+func RefTo(t Target) Ref { return Ref{target: t} }
+
+// TargetOf is what the reference stands for.
+func TargetOf(r Ref) Target { return r.target }

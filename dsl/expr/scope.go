@@ -1,0 +1,146 @@
+package expr
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/expr-lang/expr/types"
+)
+
+// Var is the type of a name or field. The zero Var is of unknown type.
+type Var struct {
+	typ    types.Type      // nil: any
+	Fields map[string]*Var // of maps with known keys
+	What   string          // how messages call it: "stage base", "params"
+}
+
+// Artifact is the type of a port, Artifacts of a list of them.
+func Artifact() *Var  { return &Var{typ: types.TypeOf(Ref{})} }
+func Artifacts() *Var { return &Var{typ: types.Array(types.TypeOf(Ref{}))} }
+
+// Record is a map with known keys.
+func Record(what string, fields map[string]*Var) *Var { return &Var{What: what, Fields: fields} }
+
+// Unknown is anything: what stands where a mistake was reported already.
+func Unknown() *Var { return &Var{} }
+
+// TypeOf is the type of a plain value: nil, bool, int64, float64, string, []any, map[string]any.
+func TypeOf(what string, v any) *Var {
+	switch x := v.(type) {
+	case bool:
+		return &Var{typ: types.Bool}
+	case int64:
+		return &Var{typ: types.Int}
+	case float64:
+		return &Var{typ: types.Float64}
+	case string:
+		return &Var{typ: types.String}
+	case Ref:
+		return Artifact()
+	case []any:
+		return &Var{typ: types.Array(common(x).native())}
+	case map[string]any:
+		r := Record(what, make(map[string]*Var, len(x)))
+		for k, e := range x {
+			r.Fields[k] = TypeOf(what+"."+k, e)
+		}
+		return r
+	}
+	return Unknown()
+}
+
+// Common is the type that all values share, unknown when they differ.
+func Common(values []any) *Var { return common(values) }
+
+func common(items []any) *Var {
+	if len(items) == 0 {
+		return Unknown()
+	}
+	first := TypeOf("", items[0])
+	if first.Fields != nil {
+		return Unknown()
+	}
+	for _, item := range items[1:] {
+		if t := TypeOf("", item); t.Fields != nil || t.typ == nil || first.typ == nil || !first.typ.Equal(t.typ) {
+			return Unknown()
+		}
+	}
+	return first
+}
+
+func (v *Var) native() types.Type {
+	switch {
+	case v.Fields != nil:
+		m := make(types.Map, len(v.Fields))
+		for k, f := range v.Fields {
+			m[k] = f.native()
+		}
+		return m
+	case v.typ == nil:
+		return types.Any
+	}
+	return v.typ
+}
+
+// Scope is the names an expression may use.
+type Scope struct {
+	Vars map[string]*Var
+	// Absent explains names that exist elsewhere but not here: "the stage has no matrix".
+	Absent map[string]string
+
+	env types.Map
+}
+
+func (s *Scope) native() types.Map {
+	if s.env == nil {
+		s.env = make(types.Map, len(s.Vars))
+		for k, v := range s.Vars {
+			s.env[k] = v.native()
+		}
+	}
+	return s.env
+}
+
+// find follows a chain of names as far as types are known. found says how many names were.
+func (s *Scope) find(chain []string) (v *Var, found int) {
+	v = s.Vars[chain[0]]
+	if v == nil {
+		return nil, 0
+	}
+	for i, name := range chain[1:] {
+		if v.Fields == nil {
+			return Unknown(), len(chain)
+		}
+		next := v.Fields[name]
+		if next == nil {
+			return v, i + 1
+		}
+		v = next
+	}
+	return v, len(chain)
+}
+
+func (s *Scope) names() []string {
+	names := make([]string, 0, len(s.Vars))
+	for k := range s.Vars {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (v *Var) fieldNames() []string {
+	names := make([]string, 0, len(v.Fields))
+	for k := range v.Fields {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (v *Var) missing(name string) string {
+	if v.What == "" {
+		return fmt.Sprintf("no field %q", name)
+	}
+	return fmt.Sprintf("%s has no %s", v.What, name)
+}

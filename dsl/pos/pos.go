@@ -1,0 +1,122 @@
+package pos
+
+import (
+	"fmt"
+	"strings"
+)
+
+// File is a text that positions point into.
+type File struct {
+	Name   string // as messages show it
+	Path   string // absolute; "" when Inline
+	Dir    string // absolute: what relative paths written in it are relative to
+	Text   string
+	Inline bool
+	Via    Span // the `extends` entry that loaded it; zero for the recipe itself
+
+	starts []int // byte offset of each line
+}
+
+// NewFile makes a file and indexes its lines.
+func NewFile(name, path, dir, text string) *File {
+	f := &File{Name: name, Path: path, Dir: dir, Text: text, starts: []int{0}}
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\n' {
+			f.starts = append(f.starts, i+1)
+		}
+	}
+	return f
+}
+
+// NewInline makes the text of a command-line override; name is how it was given, such as "-p lr=1e-5".
+func NewInline(name, dir, text string) *File {
+	f := NewFile(name, "", dir, text)
+	f.Inline = true
+	return f
+}
+
+// Lines is how many lines the file has.
+func (f *File) Lines() int { return len(f.starts) }
+
+// Line is the text of line n (from 1) without its end, "" outside the file.
+func (f *File) Line(n int) string {
+	if n < 1 || n > len(f.starts) {
+		return ""
+	}
+	end := len(f.Text)
+	if n < len(f.starts) {
+		end = f.starts[n] - 1
+	}
+	return strings.TrimSuffix(f.Text[f.starts[n-1]:end], "\r")
+}
+
+// Offset is the byte offset of a line and column, clipped to the file.
+func (f *File) Offset(line, col int) int {
+	if line < 1 {
+		return 0
+	}
+	if line > len(f.starts) {
+		return len(f.Text)
+	}
+	off := f.starts[line-1]
+	for i := range f.Text[off:] {
+		if col <= 1 || f.Text[off+i] == '\n' {
+			return off + i
+		}
+		col--
+	}
+	return len(f.Text)
+}
+
+// At is the position of a byte offset.
+func (f *File) At(offset int) Pos {
+	offset = min(max(offset, 0), len(f.Text))
+	lo, hi := 0, len(f.starts)
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; f.starts[mid] <= offset {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return Pos{File: f, Line: lo + 1, Col: len([]rune(f.Text[f.starts[lo]:offset])) + 1}
+}
+
+// Pos is a place in a file.
+type Pos struct {
+	File      *File
+	Line, Col int
+}
+
+// Known says whether the position points anywhere.
+func (p Pos) Known() bool { return p.File != nil }
+
+// String is "file:line:col", the name alone for an inline text or an unknown line, "" when unknown.
+func (p Pos) String() string {
+	switch {
+	case p.File == nil:
+		return ""
+	case p.File.Inline || p.Line == 0:
+		return p.File.Name
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File.Name, p.Line, p.Col)
+}
+
+// Before orders positions within one file.
+func (p Pos) Before(q Pos) bool {
+	return p.Line < q.Line || p.Line == q.Line && p.Col < q.Col
+}
+
+// Span is a stretch of a file; End is just behind its last character.
+type Span struct {
+	Start, End Pos
+}
+
+// Known says whether the span points anywhere.
+func (s Span) Known() bool { return s.Start.Known() }
+
+// String is where the span starts.
+func (s Span) String() string { return s.Start.String() }
+
+// Of is the span of bytes [from, to) of a file.
+func Of(f *File, from, to int) Span { return Span{Start: f.At(from), End: f.At(to)} }

@@ -1,0 +1,18 @@
+// Package engine is the typed graph of cached stages. It knows no particular stage, no YAML and no
+// model.
+//
+// # Nouns
+//
+// A Stage is a kind of work: Describe says its parameters and ports, Run does it. A Node is a stage
+// with values, one instance of the matrix. A Graph holds nodes in dependency order.
+//
+//	Graph -> key (what would make each node's result differ) -> store (is it there?)
+//	      -> sched (run what is not) -> event (progress, run.json, report.html)
+//
+// # Sub packages
+//
+// artifact: kinds, ports, digests, manifests. param: parameter structs as schemas. key: cache keys and
+// their differences. store: atomic publish, locks, stat cache. sched: plan and run. event: what
+// happened, to terminals, files and the report. fault: errors with an exit code. enginetest: fakes
+// and conformance suites.
+package engine

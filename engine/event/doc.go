@@ -1,0 +1,21 @@
+// Package event carries what happens in a run from stages and the scheduler to people and files.
+//
+//	stage, scheduler -> Event -> Sink: terminal progress, plain lines, JSON lines, run.json, report.html
+//
+// # Event
+//
+// States, progress, curve points, tables and log lines. Keys of structured data are fixed: stage, key,
+// artifact, rank, step, tokens, loss, lr, gnorm, tps.
+//
+// # Sink
+//
+// Takes events from any goroutine. Tee joins several. Lines writes events as JSON lines, Logger as
+// zerolog lines.
+//
+// # Sub packages
+//
+// terminal: bars on a terminal, plain lines elsewhere. record: a run's events.jsonl and run.json, written
+// and read. report: run.json as one HTML page, and graphs as SVG, dot, mermaid and text.
+//
+// To add a sink, write a type with Emit in a sub package and join it in cmd with Tee.
+package event

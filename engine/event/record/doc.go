@@ -1,0 +1,22 @@
+// Package record keeps what happened in a run: runs/ID/events.jsonl, every event as it came, and
+// runs/ID/run.json, the run as it stands, small enough to show and compare.
+//
+//	Event -> Recorder -> events.jsonl, run.json -> Load -> show, diff, report.html
+//
+// # Run and Node
+//
+// A Run is one call of `belay run` with its nodes in the graph's order. A Node holds a stage instance's
+// state, parameters, key parts, outputs, results and curves. Curves are thinned to at most
+// MaxPoints points, the first and the last among them; all points are in events.jsonl.
+//
+// # Recorder
+//
+// A Sink that folds events into the run. run.json is replaced atomically at every end of a stage, every few
+// seconds in between and at the end; a run that was killed has no finish time. Facts that no event
+// carries (key parts, outputs, notes) are set through Update.
+//
+// # Load
+//
+// Reads what a Recorder wrote, whoever changed it since: sizes are limited, unknown fields are let pass
+// and nothing is followed.
+package record

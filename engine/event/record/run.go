@@ -1,0 +1,148 @@
+package record
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/belay-ml/belay/engine/event"
+)
+
+// Format is the version of run.json; a reader refuses later ones.
+const Format = 1
+
+// MaxPoints bounds the points of a curve in run.json, MaxLogs the lines kept of a stage.
+const (
+	MaxPoints = 1000
+	MaxLogs   = 200
+)
+
+// Run is one run of a recipe.
+type Run struct {
+	Format   int            `json:"format"`
+	ID       string         `json:"id"`
+	Recipe   string         `json:"recipe"`
+	Origin   string         `json:"origin"`           // path of the recipe file
+	Digest   string         `json:"digest,omitempty"` // of the recipe text
+	Belay    string         `json:"belay,omitempty"`  // version that ran it
+	Host     string         `json:"host,omitempty"`
+	Params   map[string]any `json:"params,omitempty"`
+	Started  time.Time      `json:"started"`
+	Finished time.Time      `json:"finished,omitzero"` // zero while it runs, and for ever when it was killed
+	Exit     int            `json:"exit"`
+	Error    string         `json:"error,omitempty"`
+	Hint     string         `json:"hint,omitempty"`
+	Nodes    []Node         `json:"nodes"`
+}
+
+// Node is one stage instance of a run.
+type Node struct {
+	ID       string                  `json:"id"`              // "sft[seed=1]"
+	Name     string                  `json:"name,omitempty"`  // "sft"
+	Kind     string                  `json:"kind,omitempty"`  // stage kind: "finetune"
+	Reads    []string                `json:"reads,omitempty"` // IDs of the nodes before it
+	Pos      string                  `json:"pos,omitempty"`
+	State    string                  `json:"state,omitempty"`
+	Why      string                  `json:"why,omitempty"`
+	Key      string                  `json:"key,omitempty"`
+	Started  time.Time               `json:"started,omitzero"`
+	Took     time.Duration           `json:"took_ns,omitempty"`
+	Params   []Param                 `json:"params,omitempty"`
+	Parts    []Part                  `json:"key_parts,omitempty"`
+	Outputs  []Output                `json:"outputs,omitempty"`
+	Headline map[string]event.Number `json:"headline,omitempty"`
+	Tables   []Table                 `json:"tables,omitempty"`
+	Curves   []Curve                 `json:"curves,omitempty"`
+	Notes    map[string]any          `json:"notes,omitempty"`
+	Logs     []Log                   `json:"logs,omitempty"`
+	Dropped  int                     `json:"logs_dropped,omitempty"` // lines before Logs
+	Progress *event.Progress         `json:"progress,omitempty"`     // the last one
+	Error    string                  `json:"error,omitempty"`
+	Hint     string                  `json:"hint,omitempty"`
+}
+
+// Param is a parameter as a person compares it.
+type Param struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Origin string `json:"origin,omitempty"` // "recipe.yaml:12:7"
+}
+
+// Part is one component of a key.
+type Part struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Output is a published port.
+type Output struct {
+	Port   string `json:"port"`
+	Kind   string `json:"kind,omitempty"`
+	Path   string `json:"path,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	Size   int64  `json:"size"` // bytes
+	Files  int    `json:"files"`
+}
+
+// Table is event.Table with numbers that JSON can hold.
+type Table struct {
+	Title    string                  `json:"title"`
+	Columns  []string                `json:"columns"`
+	Rows     [][]string              `json:"rows"`
+	Headline map[string]event.Number `json:"headline,omitempty"`
+}
+
+// Curve is one metric over the steps.
+type Curve struct {
+	Metric string  `json:"metric"`
+	Points []Point `json:"points"`
+}
+
+// Point is one step of a curve, [step, value] in JSON.
+type Point struct {
+	Step  int64
+	Value event.Number
+}
+
+// Log is a line that a stage logged.
+type Log struct {
+	Time  time.Time      `json:"time"`
+	Level string         `json:"level"`
+	Text  string         `json:"text"`
+	Data  map[string]any `json:"data,omitempty"`
+}
+
+// NewID names a run by its start and four random digits: sorting by name is sorting by time.
+func NewID(start time.Time) string {
+	var b [2]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return start.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
+}
+
+// Node finds a node, nil when the run has none of that ID.
+func (r *Run) Node(id string) *Node {
+	for i := range r.Nodes {
+		if r.Nodes[i].ID == id {
+			return &r.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// Curve finds a metric's curve, nil when the node has none.
+func (n *Node) Curve(metric string) *Curve {
+	for i := range n.Curves {
+		if n.Curves[i].Metric == metric {
+			return &n.Curves[i]
+		}
+	}
+	return nil
+}
+
+// Took is how long the run lasted, 0 when its end is not known.
+func (r *Run) Took() time.Duration {
+	if r.Finished.IsZero() {
+		return 0
+	}
+	return r.Finished.Sub(r.Started)
+}

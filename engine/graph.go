@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/belay-ml/belay/engine/artifact"
+)
+
+// Graph is a recipe after checking: stage instances in an order in which every node comes after
+// those it reads.
+type Graph struct {
+	Recipe  string // name of the recipe
+	Origin  string // path of the recipe file
+	Digest  string // SHA-256 of the recipe text after extends and overrides, for provenance only
+	Nodes   []Node
+	Outputs []Link // the recipe's outputs, linked under out/<recipe name>/
+}
+
+// Node is one stage instance.
+type Node struct {
+	ID     string // "sft" or "sft[seed=1]"
+	Name   string // stage name without the matrix cell
+	Cell   map[string]any
+	Stage  Stage
+	Params map[string]any // normalised values; inputs are Output, Source, []any or map[string]any of them
+	// Origins says where each top-level parameter was written ("recipe.yaml:12:7", "-p lr"), for explain.
+	Origins map[string]string
+	Needs   []int             // nodes that must be done before, without data
+	Off     string            // why `when` switched the instance off; "" when it is on
+	Env     map[string]string // recipe-declared environment for commands
+	Pos     string            // file:line:col of the stage
+	Retries int
+	Timeout time.Duration
+	NoCache bool
+	CPU     int // override of Spec.Resources.CPU; 0 keeps it
+}
+
+// Output is an input value: a port of another node, or a file or folder inside it.
+type Output struct {
+	Node int
+	Port string
+	Sub  string // slash-separated path inside the port; "" is all of it
+}
+
+// Source is an input value: a path outside the store.
+type Source struct {
+	Path string // absolute
+	As   string // as the recipe wrote it
+}
+
+// Link names an artifact for a person.
+type Link struct {
+	Name string
+	Node int
+	Port string
+}
+
+// Ports gives the output ports of a node's stage under its parameters.
+func (n *Node) Ports() ([]artifact.Port, error) {
+	if s, ok := n.Stage.(Shaper); ok {
+		return s.Outputs(n.Params)
+	}
+	return n.Stage.Describe().Outputs, nil
+}

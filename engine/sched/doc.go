@@ -1,0 +1,38 @@
+// Package sched decides which stages of a graph must run, and runs them.
+//
+//	Graph -> instance (schema, inputs, environment) -> key -> Lookup -> fresh, or queue -> tokens, lock -> Run -> Publish
+//
+// # Plan and Run
+//
+// Both walk the graph in order with the same code for keys. A node's key needs the content of its inputs, so Plan
+// knows the keys below a stale node only as "maybe": when the node makes the same bytes as before, the wave
+// stops there.
+//
+// # State
+//
+//	unknown -> wanted -> ready -> queued -> running -> done
+//	             |         |        |          |
+//	             |         |        |          +-> failed
+//	             |         |        +-> done     (another process made it meanwhile)
+//	             |         +-> done              (fresh: the result is there)
+//	             |         +-> failed            (an input cannot be read)
+//	             +-> skipped                     (switched off, or something upstream did not get done)
+//
+// wanted: selected, waits for upstream. ready: upstream is done, the key is being computed. queued: stale, waits
+// for tokens or for another process. From wanted to running every state may become cancelled, and all before
+// running may become skipped when a failure stops new work. Events call a done that ran nothing "fresh".
+//
+// # Resources
+//
+// A running stage holds tokens: cores, the network, one of the jobs. What fits starts, in the order of the graph.
+// Of equal work (one key) only one instance runs; the others take its result.
+//
+// # Secrets
+//
+// Values of secret variables and parameters are cut out of everything that a stage says: events, errors, notes.
+//
+// # Why one goroutine owns all states
+//
+// Workers only return closures to it, so there are no locks around the graph, and every transition is checked
+// against one table.
+package sched

@@ -1,0 +1,63 @@
+package sched
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"time"
+)
+
+// Options say what to run and with what. The zero value runs everything stale on all cores.
+type Options struct {
+	RunID string // for events
+
+	Only  []string // IDs or names of nodes: run these and what they need
+	Until []string // run nothing that comes after these
+	Force []string // run these even when fresh; "*" is all
+
+	CPU       int // cores to hand out; 0 means GOMAXPROCS
+	Net       int // stages that may use the network at once; 0 means 4
+	Jobs      int // stages at once; 0 means no limit but the tokens
+	KeepGoing bool
+
+	Backend string // class of the compute backend, for keys of stages whose results depend on it
+	Belay   string // version of the program, for provenance
+	Host    string // for provenance; "" means the host's name
+
+	Env   func(name string) (string, bool)                       // nil means the process's environment
+	Now   func() time.Time                                       // nil means the clock
+	Sleep func(ctx context.Context, d time.Duration) (err error) // between attempts; nil means a timer
+}
+
+func (o Options) filled() Options {
+	if o.CPU <= 0 {
+		o.CPU = runtime.GOMAXPROCS(0)
+	}
+	if o.Net <= 0 {
+		o.Net = 4
+	}
+	if o.Host == "" {
+		o.Host, _ = os.Hostname()
+	}
+	if o.Env == nil {
+		o.Env = os.LookupEnv
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	return o
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

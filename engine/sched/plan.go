@@ -1,0 +1,215 @@
+package sched
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/key"
+	"github.com/belay-ml/belay/engine/store"
+)
+
+// Status is what a plan says about a node.
+type Status string
+
+// The statuses. A node is Maybe when only a stale node above it could make it run.
+const (
+	Fresh Status = "fresh"
+	Stale Status = "stale"
+	Maybe Status = "maybe"
+	Busy  Status = "running" // another process computes it just now
+	Off   Status = "off"
+)
+
+// Planned says what a run would do.
+type Planned struct {
+	Nodes []NodePlan
+}
+
+// NodePlan is one node of a plan.
+type NodePlan struct {
+	ID        string
+	Stage     string // kind of stage
+	Pos       string
+	Wanted    bool // the selection asks for it
+	Status    Status
+	Why       string       // empty when fresh
+	Changes   []key.Change // since the last success
+	Key       key.Key      // empty when it depends on results that are not known yet
+	Parts     key.Parts
+	Record    *store.Record // the result, when fresh
+	Bytes     int64         // of the result; of the last one when stale
+	Took      time.Duration // that making the result took; the last time when stale
+	Last      *store.Last   // last success, when not fresh
+	Resumable bool          // an interrupted run left work to resume from
+}
+
+// Stale counts the wanted nodes that a run would execute, and those that it might.
+func (p *Planned) Stale() (sure, maybe int) {
+	for i := range p.Nodes {
+		switch n := &p.Nodes[i]; {
+		case !n.Wanted:
+		case n.Status == Stale || n.Status == Busy:
+			sure++
+		case n.Status == Maybe:
+			maybe++
+		}
+	}
+	return sure, maybe
+}
+
+// Node finds a node by its ID.
+func (p *Planned) Node(id string) (*NodePlan, bool) {
+	for i := range p.Nodes {
+		if p.Nodes[i].ID == id {
+			return &p.Nodes[i], true
+		}
+	}
+	return nil, false
+}
+
+// Plan finds out which nodes are fresh, which are stale and why. It changes nothing.
+func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Planned, error) {
+	o = o.filled()
+	insts, err := newInstances(g, o)
+	if err != nil {
+		return nil, err
+	}
+	want, err := wanted(g, insts, o)
+	if err != nil {
+		return nil, err
+	}
+	force, err := forced(g, o)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{graph: g, store: st, opts: o, insts: insts, resolver: &resolver{store: st},
+		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
+	for i := range insts {
+		if err := p.node(ctx, i, force[i]); err != nil {
+			return nil, err
+		}
+		p.plan.Nodes[i].Wanted = want[i]
+	}
+	return p.plan, ctx.Err()
+}
+
+type planner struct {
+	graph    *engine.Graph
+	store    *store.Store
+	opts     Options
+	insts    []*instance
+	resolver *resolver
+	records  []*store.Record // of fresh nodes
+	plan     *Planned
+}
+
+func (p *planner) node(ctx context.Context, i int, force bool) error {
+	in := p.insts[i]
+	n := &p.plan.Nodes[i]
+	*n = NodePlan{ID: in.node.ID, Stage: in.spec.Name, Pos: in.node.Pos}
+	if why := offReason(p.insts, i, func(d int) bool { return p.plan.Nodes[d].Status == Off }); why != "" {
+		n.Status, n.Why = Off, why
+		return nil
+	}
+	res, err := p.resolver.inputs(ctx, in, p.records)
+	if err != nil {
+		return fmt.Errorf("stage %s: %w", in.node.ID, err)
+	}
+	n.Parts = in.keyParts(res.digests, p.opts.Backend)
+	known := len(res.digests) == len(in.inputs)
+	if known {
+		n.Key = n.Parts.Key()
+		n.Resumable = in.spec.Resumable && p.store.Resumable(n.Key)
+		if rec, ok := p.store.Lookup(ctx, n.Key); ok && !force && !in.node.NoCache {
+			n.Status, n.Record, n.Bytes, n.Took = Fresh, rec, rec.Bytes, rec.Made.Took
+			p.records[i] = rec
+			return nil
+		}
+	}
+	n.Status = Stale
+	if last, ok := p.store.Last(p.graph.Recipe, in.node.ID); ok {
+		n.Last, n.Took = last, last.Took
+		p.compare(n, in, res, known)
+	}
+	switch upstream := p.staleAbove(i); {
+	case force:
+		n.Why = "forced"
+	case in.node.NoCache:
+		n.Why = "cache is off"
+	case n.Last == nil:
+		n.Why = "never ran"
+	case len(n.Changes) > 0:
+		n.Why = n.Changes[0].String()
+		if more := len(n.Changes) - 1; more > 0 {
+			n.Why += fmt.Sprintf(", and %d more", more)
+		}
+	case !known:
+		n.Status, n.Why = Maybe, fmt.Sprintf("upstream %s is stale", upstream)
+	default:
+		n.Why = "its result is missing or damaged"
+	}
+	if known {
+		if owner, ok := p.store.Holder(n.Key); ok {
+			n.Status, n.Why = Busy, owner.String()+" computes it"
+		}
+	}
+	if n.Resumable {
+		n.Why += "; can resume"
+	}
+	return nil
+}
+
+// compare finds what changed since the last success. Inputs that are not known yet count as unchanged.
+func (p *planner) compare(n *NodePlan, in *instance, res *resolved, known bool) {
+	now := n.Parts
+	if !known {
+		now.Inputs = map[string]artifact.Digest{}
+		for _, item := range in.inputs {
+			if d, ok := res.digests[item.path]; ok {
+				now.Inputs[item.path] = d
+			} else if d, ok := n.Last.Parts.Inputs[item.path]; ok {
+				now.Inputs[item.path] = d
+			}
+		}
+	}
+	n.Changes = key.Diff(n.Last.Parts, now)
+	for c := range n.Changes {
+		change := &n.Changes[c]
+		if change.Part != key.PartInput || change.Old == "" || change.New == "" {
+			continue
+		}
+		old, ok := p.store.Listing(n.Last.Inputs[change.Path])
+		if !ok {
+			continue
+		}
+		if now, ok := p.store.Listing(res.origin[change.Path]); ok {
+			change.Files = key.Files(old, now)
+		}
+	}
+}
+
+// staleAbove names the nearest node above whose result is not known.
+func (p *planner) staleAbove(i int) string {
+	for _, d := range p.insts[i].data {
+		if p.records[d] == nil {
+			return p.insts[d].node.ID
+		}
+	}
+	return ""
+}
+
+// offReason says why a node does not run at all: it is switched off, or what it reads is.
+func offReason(insts []*instance, i int, off func(int) bool) string {
+	if why := insts[i].node.Off; why != "" {
+		return why
+	}
+	for _, d := range insts[i].data {
+		if off(d) {
+			return fmt.Sprintf("upstream %s is off", insts[d].node.ID)
+		}
+	}
+	return ""
+}

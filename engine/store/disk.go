@@ -1,0 +1,179 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/belay-ml/belay/engine/artifact"
+)
+
+// writeFile puts a small file into the store: temporary place, rename, and with durable also fsync.
+func (s *Store) writeFile(rel string, data []byte, durable bool) error {
+	dir, err := s.tmpDir()
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "file-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil && durable {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	to := s.path(rel)
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = rename(f.Name(), to)
+	}
+	if err == nil && durable {
+		err = errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(filepath.Dir(to))))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("write %s: %w", to, err)
+	}
+	return nil
+}
+
+// writeSynced writes a file where nobody looks yet.
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// rename moves from to to, making the folder that to lies in.
+func rename(from, to string) error {
+	err := os.Rename(from, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		err = os.Rename(from, to)
+	}
+	return err
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	return errors.Join(err, f.Close())
+}
+
+// seal makes the files below root read-only and puts them on disk, directories last.
+func seal(root string, entries []artifact.Entry) error {
+	g := new(errgroup.Group)
+	g.SetLimit(8)
+	for _, e := range entries {
+		if e.Mode != artifact.Regular && e.Mode != artifact.Executable {
+			continue
+		}
+		g.Go(func() error { return sealFile(e) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	var dirs []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, path)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := len(dirs) - 1; i >= 0; i-- { // parents come before their children
+		if err := syncDir(dirs[i]); err != nil {
+			return err
+		}
+		if err := os.Chmod(dirs[i], 0o555); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sealFile(e artifact.Entry) error {
+	if e.Names > 1 {
+		if err := unshare(e.Abs); err != nil {
+			return err
+		}
+	}
+	f, err := os.Open(e.Abs)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	mode := fs.FileMode(0o444)
+	if e.Mode == artifact.Executable {
+		mode = 0o555
+	}
+	if err := f.Chmod(mode); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// unshare gives a file with several names bytes of its own: read-only and unchanging must hold for the
+// published name only.
+func unshare(path string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.CreateTemp(filepath.Dir(path), ".copy-")
+	if err != nil {
+		return err
+	}
+	_, err = to.ReadFrom(from)
+	if cerr := to.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(to.Name(), path)
+	}
+	if err != nil {
+		os.Remove(to.Name())
+	}
+	return err
+}
+
+// removeAll removes a tree that may hold read-only directories.
+func removeAll(path string) error {
+	err := os.RemoveAll(path)
+	if err == nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			os.Chmod(p, 0o755)
+			if err != nil { // it could not be listed before
+				return nil
+			}
+		}
+		return nil
+	})
+	return os.RemoveAll(path)
+}

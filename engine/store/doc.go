@@ -1,0 +1,39 @@
+// Package store keeps artifacts and what made them in a workspace, below .belay/.
+//
+//	Scratch -> stage writes -> Publish: hash, fsync, read-only, rename -> key record -> Link
+//	Lookup: key record -> every file as it was published? -> Record
+//
+// # Layout
+//
+//	artifacts/ab/<digest>/manifest.json   an artifact by the digest of its whole output ...
+//	artifacts/ab/<digest>/files/          ... read-only
+//	keys/ab/<key>.json                    the manifest of the result of a key, written last
+//	last/<recipe>/<node>.json             key parts of a stage instance's last success, for explain
+//	trees/ab/<digest>.json                listings of source folders, for explain
+//	work/<key>/                           scratch of a running stage; kept when it can be resumed
+//	locks/<key>                           held by the process that computes the key
+//	runs/<id>/                            one folder a run
+//	tmp/<owner>/                          half-written files of a living process
+//	quarantine/                           damaged artifacts, for a person to look at
+//	stat                                  the stat cache
+//
+// # Invariants
+//
+// A key record is visible only when its artifact is complete and on disk: killing belay anywhere leaves the old
+// state or the new one, and rubbish below work/ and tmp/ that the next Open removes. No file holds an absolute
+// path, so a workspace may be moved or renamed. Nothing below artifacts/ is ever changed, only added, removed
+// or quarantined.
+//
+// # Locks
+//
+// A Lock is a kernel lock (flock) on locks/<key>: it ends with its process, so no crash leaves one behind. The file's
+// text says who holds it, for messages only.
+//
+// # Stat cache
+//
+// An unchanged file costs one stat: its digest is remembered under device, inode, size, mtime and ctime. A file
+// that was written in the same clock tick in which it was hashed could change again and keep its times, so an
+// entry is made only for a file whose times are older than the moment of hashing by a margin: two seconds for
+// sources, which may lie on any file system; for published files, which only a deliberate chmod can change, a
+// margin of one tick of the kernel's file clock. A lost or damaged cache costs time, never correctness.
+package store

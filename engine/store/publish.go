@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/belay-ml/belay/engine/artifact"
+)
+
+// Publish makes the output of a scratch directory the result of its key and removes the scratch. m tells
+// what made it; its digests, sizes, files and ports are filled in here. known gives digests that the stage
+// computed while it wrote, by path below the output.
+//
+// The steps: seal and sync the files, hash them, check the ports, write the manifest beside them, rename the
+// directory to its digest, write the key record. Only the last one makes the result visible.
+func (s *Store) Publish(ctx context.Context, sc *Scratch, ports []artifact.Port, known map[string]artifact.Digest, m artifact.Manifest) (*Record, error) {
+	rec, err := s.publish(ctx, sc, ports, known, m)
+	if err != nil {
+		return nil, fmt.Errorf("publish: %w", err)
+	}
+	return rec, nil
+}
+
+func (s *Store) publish(ctx context.Context, sc *Scratch, ports []artifact.Port, known map[string]artifact.Digest, m artifact.Manifest) (*Record, error) {
+	tree, err := s.sealAndHash(ctx, sc.Out, known)
+	if err != nil {
+		return nil, err
+	}
+	m.Format, m.Key = artifact.ManifestFormat, string(sc.Key)
+	m.Digest, m.Bytes, m.Files = tree.Digest, tree.Bytes, tree.Files
+	if m.Ports, err = portContents(tree, ports); err != nil {
+		return nil, err
+	}
+	text, err := m.Encode()
+	if err != nil {
+		return nil, err
+	}
+	pub := filepath.Dir(sc.Out)
+	if err := writeSynced(filepath.Join(pub, "manifest.json"), text); err != nil {
+		return nil, err
+	}
+	if err := s.install(ctx, pub, &m); err != nil {
+		return nil, err
+	}
+	if err := s.writeFile(filepath.Join("keys", m.Key[:2], m.Key+".json"), text, true); err != nil {
+		return nil, err
+	}
+	s.stat.flush() // best effort
+	if err := sc.remove(); err != nil {
+		s.warn(fmt.Sprintf("scratch directory could not be removed: %v", err))
+	}
+	return &Record{Manifest: &m, Root: s.Artifact(m.Digest)}, nil
+}
+
+func (s *Store) sealAndHash(ctx context.Context, root string, known map[string]artifact.Digest) (*artifact.Tree, error) {
+	entries, _, err := artifact.Walk(root, artifact.RefuseOutside)
+	if err != nil {
+		return nil, err
+	}
+	if err := seal(root, entries); err != nil {
+		return nil, err
+	}
+	// Again: sealing changed times, and may have replaced files.
+	seen := time.Now()
+	if entries, _, err = artifact.Walk(root, artifact.RefuseOutside); err != nil {
+		return nil, err
+	}
+	cache := sealed{s.stat}
+	for i := range entries {
+		if d, ok := known[entries[i].Path]; ok && d.Valid() {
+			entries[i].Digest = d
+			cache.Remember(entries[i].Stat, d, seen)
+		}
+	}
+	if err := artifact.HashEntries(ctx, entries, cache); err != nil {
+		return nil, err
+	}
+	files := make([]artifact.File, len(entries))
+	for i := range entries {
+		files[i] = entries[i].File
+	}
+	return artifact.NewTree(files)
+}
+
+func portContents(tree *artifact.Tree, ports []artifact.Port) (map[string]artifact.PortContent, error) {
+	out := make(map[string]artifact.PortContent, len(ports))
+	for _, p := range ports {
+		d, n, ok := tree.At(p.Rel())
+		if !ok {
+			return nil, fmt.Errorf("port %s: no file or directory %q was written", p.Name, p.Rel())
+		}
+		if bad, ok := tree.LinksInside(p.Rel()); !ok {
+			return nil, fmt.Errorf("port %s: link %s to %s leaves the port", p.Name, bad.Path, bad.Target)
+		}
+		out[p.Name] = artifact.PortContent{Path: filepath.ToSlash(filepath.Clean(p.Rel())), Kind: p.Kind, Digest: d, Bytes: n}
+	}
+	return out, nil
+}
+
+// install renames a finished directory to its digest. Where the same content lies already, that one stays,
+// unless it is damaged.
+func (s *Store) install(ctx context.Context, pub string, m *artifact.Manifest) error {
+	to := s.place("artifacts", string(m.Digest), "")
+	if _, err := os.Lstat(to); err == nil && s.intact(ctx, m) {
+		return removeAll(pub)
+	}
+	for range 3 {
+		if err := syncDir(pub); err != nil {
+			return err
+		}
+		err := rename(pub, to)
+		if err == nil {
+			return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(filepath.Dir(to))))
+		}
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, unix.ENOTEMPTY) {
+			return err
+		}
+		// Another process published the same content meanwhile.
+		if s.intact(ctx, m) {
+			return removeAll(pub)
+		}
+	}
+	return fmt.Errorf("artifact %s: its place stays taken by something else", m.Digest.Short())
+}

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/belay-ml/belay/engine/key"
+)
+
+// resumableMark is the file that keeps a scratch directory when its process dies.
+const resumableMark = "resumable"
+
+// Scratch is where a stage works and writes before its result is published. Its owner holds the key's Lock.
+type Scratch struct {
+	Key  key.Key
+	Work string // the stage's private working directory
+	Out  string // the root of its output
+
+	dir       string
+	resumable bool
+}
+
+// Scratch makes the scratch directory of a key: an empty output, and the work that an interrupted run left
+// behind when the stage can resume.
+func (s *Store) Scratch(k key.Key, resumable bool) (*Scratch, error) {
+	dir := s.path("work", string(k))
+	sc := &Scratch{Key: k, dir: dir, resumable: resumable, Work: filepath.Join(dir, "work"), Out: filepath.Join(dir, "pub", "files")}
+	stale := dir
+	if resumable {
+		stale = filepath.Join(dir, "pub")
+	}
+	err := removeAll(stale)
+	if err == nil {
+		err = os.MkdirAll(sc.Work, 0o755)
+	}
+	if err == nil && resumable {
+		err = os.WriteFile(filepath.Join(dir, resumableMark), nil, 0o644)
+	}
+	if err == nil {
+		err = os.MkdirAll(sc.Out, 0o755)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make scratch directory: %w", err)
+	}
+	return sc, nil
+}
+
+// Resumable says whether an interrupted run of a key left work to resume from.
+func (s *Store) Resumable(k key.Key) bool {
+	_, err := os.Lstat(s.path("work", string(k), resumableMark))
+	return err == nil
+}
+
+// Empty clears the output for another attempt.
+func (sc *Scratch) Empty() error {
+	if err := errors.Join(removeAll(sc.Out), os.MkdirAll(sc.Out, 0o755)); err != nil {
+		return fmt.Errorf("empty scratch directory: %w", err)
+	}
+	return nil
+}
+
+// Close ends an unsuccessful use: the work is kept when the stage can resume, the rest is removed.
+func (sc *Scratch) Close() error {
+	if sc.resumable {
+		return removeAll(filepath.Join(sc.dir, "pub"))
+	}
+	return sc.remove()
+}
+
+func (sc *Scratch) remove() error { return removeAll(sc.dir) }

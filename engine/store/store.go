@@ -1,0 +1,187 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/key"
+)
+
+// Dir is the name of the store's directory in a workspace.
+const Dir = ".belay"
+
+// format is the text of the file that says which layout a store has.
+const format = "belay store 1\n"
+
+// Store is a workspace's store. It is safe for concurrent use, also by several processes.
+type Store struct {
+	root string // <workspace>/.belay
+	work string // the workspace
+	warn func(text string)
+	stat *statCache
+
+	tmp struct {
+		sync.Mutex
+		dir  string
+		lock *os.File
+	}
+}
+
+// Open opens the store of a workspace, making it when there is none, and removes what dead processes left
+// behind. warn is told about damage that was found and repaired; it may be nil.
+func Open(workspace string, warn func(text string)) (*Store, error) {
+	abs, err := filepath.Abs(workspace)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if warn == nil {
+		warn = func(string) {}
+	}
+	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn}
+	s.stat = &statCache{path: s.path("stat")}
+	if err := s.checkFormat(); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s.sweep()
+	return s, nil
+}
+
+func (s *Store) checkFormat() error {
+	file := s.path("format")
+	text, err := os.ReadFile(file)
+	switch {
+	case err == nil && string(text) == format:
+		return nil
+	case err == nil && len(text) > 0:
+		return fmt.Errorf("%s holds %q, this program knows %q: use a newer belay, or remove %s to start anew", file, strings.TrimSpace(string(text)), strings.TrimSpace(format), s.root)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := os.MkdirAll(s.root, 0o755); err != nil {
+		return err
+	}
+	if err := s.writeFile(".gitignore", []byte("*\n"), false); err != nil {
+		return err
+	}
+	return s.writeFile("format", []byte(format), true)
+}
+
+// Close writes what is still in memory and gives up the store's temporary place.
+func (s *Store) Close() error {
+	err := s.stat.flush()
+	s.tmp.Lock()
+	defer s.tmp.Unlock()
+	if s.tmp.lock != nil {
+		err = errors.Join(err, os.RemoveAll(s.tmp.dir), os.Remove(s.tmp.lock.Name()), s.tmp.lock.Close())
+		s.tmp.lock, s.tmp.dir = nil, ""
+	}
+	return err
+}
+
+// Root is the absolute path of the store's directory.
+func (s *Store) Root() string { return s.root }
+
+// Workspace is the absolute path of the directory that the store belongs to.
+func (s *Store) Workspace() string { return s.work }
+
+// Stats is the cache of source files' digests.
+func (s *Store) Stats() artifact.StatCache { return sources{s.stat} }
+
+func (s *Store) path(elem ...string) string {
+	return filepath.Join(append([]string{s.root}, elem...)...)
+}
+
+// place is where a digest or key lies in one of the two-level folders.
+func (s *Store) place(folder, digest, suffix string) string {
+	return s.path(folder, digest[:2], digest+suffix)
+}
+
+// Artifact is the directory of an artifact's files.
+func (s *Store) Artifact(d artifact.Digest) string {
+	return filepath.Join(s.place("artifacts", string(d), ""), "files")
+}
+
+// RunDir is the folder of a run.
+func (s *Store) RunDir(id string) string { return s.path("runs", id) }
+
+// NewRun makes the folder of a new run. Its ID is the time in UTC with a random end, so IDs sort by time.
+func (s *Store) NewRun(now time.Time) (id, dir string, err error) {
+	id = now.UTC().Format("20060102-150405") + "-" + random(2)
+	dir = s.RunDir(id)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", "", fmt.Errorf("make run folder: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", "", fmt.Errorf("make run folder: %w", err)
+	}
+	return id, dir, nil
+}
+
+func random(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// tmpDir makes this store's own place for half-written files. Its lock file tells others that we live.
+func (s *Store) tmpDir() (string, error) {
+	s.tmp.Lock()
+	defer s.tmp.Unlock()
+	if s.tmp.dir != "" {
+		return s.tmp.dir, nil
+	}
+	dir := s.path("tmp", fmt.Sprintf("%d-%s", os.Getpid(), random(4)))
+	lock, err := flockFile(dir + ".lock")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", errors.Join(err, lock.Close())
+	}
+	s.tmp.dir, s.tmp.lock = dir, lock
+	return dir, nil
+}
+
+// sweep removes the temporary files and the scratch of processes that are gone. Failures do no harm: the next
+// Open tries again.
+func (s *Store) sweep() {
+	list, _ := os.ReadDir(s.path("tmp"))
+	for _, item := range list {
+		name, isLock := strings.CutSuffix(item.Name(), ".lock")
+		if !isLock {
+			continue
+		}
+		lock, err := flockFile(s.path("tmp", item.Name()))
+		if err != nil {
+			continue // its owner lives
+		}
+		removeAll(s.path("tmp", name))
+		os.Remove(lock.Name())
+		lock.Close()
+	}
+	list, _ = os.ReadDir(s.path("work"))
+	for _, item := range list {
+		k := key.Key(item.Name())
+		if !k.Valid() {
+			continue
+		}
+		if _, err := os.Lstat(s.path("work", item.Name(), resumableMark)); err == nil {
+			continue
+		}
+		lock, _, err := s.TryLock(k)
+		if lock == nil || err != nil {
+			continue
+		}
+		removeAll(s.path("work", item.Name()))
+		lock.Release()
+	}
+}

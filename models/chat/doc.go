@@ -1,0 +1,26 @@
+// Package chat turns conversations into token ids by named prompt templates.
+//
+// # Template
+//
+// A template is data: a YAML file under data/, whose name is the template's. It lists slots for each
+// role. A slot is a text with placeholders, a token that is looked up, or the tokenizer's bos or eos.
+// Every slot is tokenized by itself, without the tokenizer's own special tokens, so two slots are not
+// the same as their texts joined.
+//
+// # Bound
+//
+// Bind fits a template to a tokenizer: it adds stop words, replaces the eos token where the template
+// says so, and refuses a template whose tokens the tokenizer lacks. Encode gives one Turn a round:
+// the ids that a model is shown and those it answers.
+//
+//	template + tokenizer -> Bind -> Bound; messages -> Encode -> turns -> Flatten -> ids and labels
+//
+// # Compat
+//
+// With Options.Compat the reference's substitution is reproduced: placeholders in a user's own text
+// are replaced as well, and lists of tools that are not JSON silently become nothing.
+//
+// # Adding a template
+//
+// Put a file in data/. No list names it; the test reads all of them.
+package chat

@@ -1,0 +1,27 @@
+package chat
+
+// Role is who speaks.
+type Role uint8
+
+// The roles of a conversation. Users and observations are read, assistants and functions are learned.
+const (
+	User Role = iota
+	Assistant
+	Observation
+	Function
+)
+
+func (r Role) String() string {
+	return [...]string{"user", "assistant", "observation", "function"}[r]
+}
+
+// Message is one turn's text. That of a function is JSON with name and arguments.
+type Message struct {
+	Role    Role
+	Content string
+}
+
+// Turn is one round: what the model reads and what it answers.
+type Turn struct {
+	Source, Target []int32
+}

@@ -1,0 +1,78 @@
+package ordjson
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDumpWritesAsPythonDoes(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"b":1,"a":[ ],"b":{"c":null}}`:      `{"b": {"c": null}, "a": []}`,
+		`[1.0,1e5,1E16,0.0001,0.00001,-0.0]`:  `[1.0, 100000.0, 1e+16, 0.0001, 1e-05, -0.0]`,
+		`[1e400,-1e400,12345678901234567890]`: `[Infinity, -Infinity, 12345678901234567890]`,
+		`"\u00e9\ud83d\ude00\/\u0007\n\""`:    `"é😀/\u0007\n\""`,
+		" true ":                              "true",
+	} {
+		v, err := Parse([]byte(in))
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		if diff := cmp.Diff(want, Dump(v)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+func TestMistakesAreNamedWithTheirByte(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                       "byte 0: a value is missing, the text ends",
+		`{"a": 1,}`:              `byte 8: want a key in quotes, have '}'`,
+		`{"a" 1}`:                `byte 5: want a colon after key "a", have '1'`,
+		`[1 2]`:                  `byte 3: want a comma or ']', have '2'`,
+		`"abc`:                   "byte 4: the text that opens at byte 0 has no end",
+		"\"a\nb\"":               "byte 2: control character 0x0a in a text, want it escaped",
+		"\"a\xff\"":              "byte 2: byte 0xff is not UTF-8",
+		`"\ud83d x"`:             "byte 1: escape \\ud83d is half of a surrogate pair",
+		`"\q"`:                   `byte 1: unknown escape \q`,
+		`01`:                     "byte 1: text after the value: '1'",
+		`-`:                      "byte 1: want a digit, have the end",
+		`nul`:                    "byte 0: want a value, have 'n'",
+		strings.Repeat("[", 600): "byte 513: nested more than 512 levels deep",
+	} {
+		if _, err := Parse([]byte(in)); err == nil || err.Error() != want {
+			t.Errorf("%.20q: error %v, want %q", in, err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{`{"a": [1, -2.5e3, "x\u00e9\n", null, true]}`, `"\ud83d\ude00"`, `[[[[`, `{"a":{"a":`, "\xff"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := Parse(data)
+		if err != nil {
+			return
+		}
+		if !json.Valid(data) {
+			t.Fatalf("accepted, and encoding/json does not: %q", data)
+		}
+		text := Dump(v)
+		if strings.Contains(text, "Infinity") {
+			return
+		}
+		again, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatalf("Dump wrote %q: %v", text, err)
+		}
+		if Dump(again) != text {
+			t.Fatalf("%q became %q", text, Dump(again))
+		}
+	})
+}

@@ -1,0 +1,315 @@
+package convert
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/belay-ml/belay/ascend/dtype"
+	"github.com/belay-ml/belay/models/ckpt"
+	"github.com/belay-ml/belay/models/family"
+	"github.com/belay-ml/belay/models/hfconfig"
+)
+
+// RC3 is the Compat value that repeats the behaviour of MindSpeed-LLM 1.0.RC3's converter where belay
+// does better.
+const RC3 = "rc3"
+
+// WriteOptions say how canonical tensors are stored.
+type WriteOptions struct {
+	To     Format
+	Layout Layout      // Megatron only
+	DType  dtype.DType // dtype.Invalid: as they are
+
+	MakeVocabSizeDivisibleBy int // Megatron only; rows are padded to a multiple of this times tp; 0 means 1
+
+	Iteration int            // Megatron only; megatron.Release for a folder named release
+	Args      map[string]any // Megatron only: more arguments, for example lora_alpha; they win over belay's own
+
+	Template  string // Hugging Face only: directory whose config.json and tokenizer files are copied
+	ShardSize int64  // Hugging Face only: bytes a file; 0 for one file
+
+	Family, FamilyDir string
+	Compat            string
+	Workers           int // tensors in flight; 0 means 4
+
+	// Progress, if set, is called after each tensor with the bytes written so far and in all. It may
+	// be called from several goroutines at once.
+	Progress func(done, total int64)
+}
+
+// Written says what Write wrote.
+type Written struct {
+	Folder      string // that holds the files
+	Tensors     int
+	Bytes       int64
+	PaddedVocab int
+	DType       dtype.DType
+}
+
+// Write stores canonical tensors, with adapters if src has them (Megatron-Core only), in dir.
+// cfg describes the model; its Family is recognised when it is empty.
+func Write(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, dir string, opt WriteOptions) (Written, error) {
+	reg, err := Families(opt.FamilyDir)
+	if err != nil {
+		return Written{}, err
+	}
+	name := opt.Family
+	if name == "" {
+		name = cfg.Family
+	}
+	f, err := familyOf(cfg, name, reg)
+	if err != nil {
+		return Written{}, err
+	}
+	cfg.Family = f.Name
+	if opt.DType != dtype.Invalid {
+		src = Cast(src, opt.DType)
+	}
+	if HasAdapters(src) && opt.To != Mcore {
+		return Written{}, fmt.Errorf("write %s: the weights hold LoRA adapters, which only mcore checkpoints keep: merge them or write mcore", opt.To)
+	}
+	switch opt.To {
+	case HF:
+		return writeHF(ctx, src, cfg, f, dir, opt)
+	case Legacy, Mcore:
+		return writeMegatron(ctx, src, cfg, f, dir, opt)
+	}
+	return Written{}, fmt.Errorf("write checkpoint: format %q: want hf, legacy or mcore", opt.To)
+}
+
+// job makes one stored tensor, in all the places that hold it.
+type job struct {
+	inputs []ckpt.Info // canonical tensors
+	parts  []int       // rows of each part, when the one input is a stack of them
+	splits []string    // of each part
+	chain  chain
+	outs   []output
+	info   ckpt.Info // of one tensor-parallel shard, under its stored name
+	size   int64     // over all ranks
+}
+
+// output is a place of a stored tensor: a chunk of a pipeline stage.
+type output struct {
+	stage, chunk int
+	name         string
+}
+
+// planner turns rules into jobs.
+type planner struct {
+	cfg  hfconfig.Config
+	f    *family.Family
+	tp   int
+	have map[string]ckpt.Info
+	used map[string]bool
+}
+
+func newPlanner(src ckpt.Source, cfg hfconfig.Config, f *family.Family, tp int) *planner {
+	p := &planner{cfg: cfg, f: f, tp: tp, have: map[string]ckpt.Info{}, used: map[string]bool{}}
+	for _, i := range src.List() {
+		p.have[i.Name] = i
+	}
+	return p
+}
+
+// job plans the tensor of a rule in a layer; it is nil when the model has no such tensor.
+func (p *planner) job(r family.Rule, layer int, stored string) (*job, error) {
+	c, err := chainOf(r.By)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+	}
+	j := &job{chain: c, info: ckpt.Info{Name: stored}}
+	var shapes [][]int
+	var absent []string
+	for k, from := range r.From {
+		t, _ := p.f.TensorNamed(from)
+		name := at(from, layer)
+		i, ok := p.have[name]
+		if !ok {
+			absent = append(absent, name)
+			if !t.Optional || from == "head.weight" && !p.cfg.TieEmbeddings {
+				return nil, fmt.Errorf("write tensor %s: canonical tensor %s is missing", stored, name)
+			}
+			continue
+		}
+		p.used[name] = true
+		want := shapeOf(t, p.cfg)
+		if t.Vocab {
+			want[0] = i.Shape[0]
+		}
+		if !slices.Equal(want, i.Shape) {
+			return nil, fmt.Errorf("write tensor %s: %s has shape %v, the config says %v", stored, name, i.Shape, want)
+		}
+		if k > 0 && len(j.inputs) > 0 && i.DType != j.info.DType {
+			return nil, fmt.Errorf("write tensor %s: %s is %v, %s is %v: give a dtype", stored, j.inputs[0].Name, j.info.DType, name, i.DType)
+		}
+		s, err := shardShape(i.Shape, t.Split, p.tp)
+		if err != nil {
+			return nil, fmt.Errorf("write tensor %s: %s: %w", stored, name, err)
+		}
+		shapes = append(shapes, s)
+		j.inputs = append(j.inputs, i)
+		j.splits = append(j.splits, t.Split)
+		j.info.DType = i.DType
+	}
+	if len(absent) == len(r.From) {
+		return nil, nil
+	}
+	if len(absent) > 0 {
+		return nil, fmt.Errorf("write tensor %s: canonical tensor %s is missing", stored, absent[0])
+	}
+	if j.info.Shape, err = c.shape(Env{HeadDim: p.cfg.HeadDim}, shapes); err != nil {
+		return nil, fmt.Errorf("write tensor %s: %w", stored, err)
+	}
+	j.size = j.info.Size() * int64(p.tp)
+	return j, nil
+}
+
+// adapterJobs plans the A and B of a module; both are nil when it has none.
+func (p *planner) adapterJobs(r family.Rule, layer int, module string) (a, b *job, err error) {
+	name := at(r.Adapter, layer)
+	ia, okA := p.have[name+loraA]
+	ib, okB := p.have[name+loraB]
+	if !okA && !okB {
+		return nil, nil, nil
+	}
+	if !okA || !okB {
+		return nil, nil, fmt.Errorf("write adapter %s: only one of lora_A and lora_B is there", name)
+	}
+	p.used[name+loraA], p.used[name+loraB] = true, true
+	c, err := chainOf(r.By)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, _ := p.f.TensorNamed(r.From[0])
+	splitA, splitB := "", t.Split
+	if t.Split == family.Columns {
+		splitA, splitB = family.Columns, ""
+	}
+	a = &job{inputs: []ckpt.Info{ia}, splits: []string{splitA}}
+	a.info = ckpt.Info{Name: module + loraA + "." + defaultAdapter + ".weight", DType: ia.DType}
+	if a.info.Shape, err = shardShape(ia.Shape, splitA, p.tp); err != nil {
+		return nil, nil, fmt.Errorf("write adapter %s: %w", name, err)
+	}
+	b = &job{inputs: []ckpt.Info{ib}, chain: c}
+	b.info = ckpt.Info{Name: module + loraB + "." + defaultAdapter + ".weight", DType: ib.DType}
+	var shapes [][]int
+	sum := 0
+	for _, from := range r.From {
+		ft, _ := p.f.TensorNamed(from)
+		rows := shapeOf(ft, p.cfg)[0]
+		sum += rows
+		s, err := shardShape([]int{rows, ib.Shape[1]}, splitB, p.tp)
+		if err != nil {
+			return nil, nil, fmt.Errorf("write adapter %s: %w", name, err)
+		}
+		shapes = append(shapes, s)
+		b.parts = append(b.parts, rows)
+		b.splits = append(b.splits, splitB)
+	}
+	if sum != ib.Shape[0] || ib.Shape[1] != ia.Shape[0] {
+		return nil, nil, fmt.Errorf("write adapter %s: lora_A %v and lora_B %v do not fit a module of %d outputs", name, ia.Shape, ib.Shape, sum)
+	}
+	if b.info.Shape, err = c.shape(Env{HeadDim: p.cfg.HeadDim}, shapes); err != nil {
+		return nil, nil, fmt.Errorf("write adapter %s: %w", name, err)
+	}
+	for _, j := range []*job{a, b} {
+		j.size = j.info.Size() * int64(p.tp)
+	}
+	return a, b, nil
+}
+
+// unused names the canonical tensors that no rule stored.
+func (p *planner) unused() error {
+	var left []string
+	for name := range p.have {
+		if !p.used[name] {
+			left = append(left, name)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	slices.Sort(left)
+	return fmt.Errorf("write checkpoint: %d tensors have no place in it: %s", len(left), strings.Join(left[:min(4, len(left))], ", "))
+}
+
+// run does the jobs with a few workers; put stores one shard of tensor-parallel rank t.
+func run(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, tp int, jobs []*job, opt WriteOptions, put func(t int, o output, data []byte) error) error {
+	workers := opt.Workers
+	if workers < 1 {
+		workers = 4
+	}
+	total := int64(0)
+	for _, j := range jobs {
+		total += j.size * int64(len(j.outs))
+	}
+	var done atomic.Int64
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for _, j := range jobs {
+		if inner.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			if err := inner.Err(); err != nil {
+				return err
+			}
+			if err := j.do(src, Env{HeadDim: cfg.HeadDim}, tp, put); err != nil {
+				return fmt.Errorf("write tensor %s: %w", j.info.Name, err)
+			}
+			n := done.Add(j.size * int64(len(j.outs)))
+			if opt.Progress != nil {
+				opt.Progress(n, total)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (j *job) do(src ckpt.Source, env Env, tp int, put func(t int, o output, data []byte) error) error {
+	var parts []Block
+	for _, i := range j.inputs {
+		data, err := src.Bytes(i.Name)
+		if err != nil {
+			return err
+		}
+		if int64(len(data)) != i.Size() {
+			return fmt.Errorf("%s has %d bytes, want %d", i.Name, len(data), i.Size())
+		}
+		b := Block{Shape: i.Shape, Size: i.DType.Size(), Data: data}
+		if j.parts == nil {
+			parts = append(parts, b)
+			continue
+		}
+		from := 0
+		for _, n := range j.parts {
+			parts = append(parts, b.rows(from, from+n))
+			from += n
+		}
+	}
+	for t := range tp {
+		shards := make([]Block, len(parts))
+		for k, b := range parts {
+			shards[k] = shard(b, j.splits[k], t, tp)
+		}
+		out, err := j.chain.forward(env, shards)
+		if err != nil {
+			return err
+		}
+		for _, o := range j.outs {
+			if err := put(t, o, out.Data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

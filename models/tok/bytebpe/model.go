@@ -1,0 +1,269 @@
+package bytebpe
+
+import (
+	"strings"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// Merge joins the tokens Left and Right into New; its rank is its place in the list.
+type Merge struct{ Left, Right, New int32 }
+
+// Config is a vocabulary and the options of a BPE model as tokenizer.json names them.
+type Config struct {
+	Vocab  map[string]int32 // as written in the file
+	Tokens []string         // the same by id
+	Merges []Merge
+	// Bytes is byte mode: pieces are raw bytes and the vocabulary is written in the Alphabet.
+	Bytes bool
+	// IgnoreMerges takes a piece that is in the vocabulary as it stands.
+	IgnoreMerges bool
+	ByteFallback bool  // an unknown rune becomes its bytes' tokens <0x00> to <0xFF>, where all are there
+	FuseUnk      bool  // neighbouring unknown runes are one unknown token
+	Unk          int32 // id of the unknown token; -1: unknown runes vanish
+	Prefix       string
+	Suffix       string // continuing_subword_prefix and end_of_word_suffix
+}
+
+// Model is an immutable BPE model.
+type Model struct {
+	c        Config
+	alphabet *Alphabet
+	merges   pairs
+	byteID   [256]int32 // byte mode: id of each byte, -1 without one
+	bytePair []uint64   // byte mode: merge value of two bytes, indexed first<<8|second
+	hexID    [256]int32 // ids of the tokens <0x00> to <0xFF>, -1 without one
+	runeID   []int32    // ids of the runes of the basic plane, -1 without one
+	// cuts says that a word may be cut in front of ▁ behind every rune but those of glued: no merge
+	// joins across such a place, so the parts can be encoded one by one.
+	cuts  bool
+	glued map[rune]bool
+	idle  [32]atomic.Pointer[Scratch]
+}
+
+// blank is the rune that SentencePiece vocabularies write for a space.
+const blank = '▁'
+
+// New prepares a model; all ids in c must be indexes of c.Tokens.
+func New(c Config) *Model {
+	m := &Model{c: c, alphabet: NewAlphabet(), merges: newPairs(len(c.Merges))}
+	for rank, x := range c.Merges {
+		m.merges.put(x.Left, x.Right, value(rank, x.New))
+	}
+	const hex = "0123456789ABCDEF"
+	for b := range 256 {
+		m.hexID[b] = m.id("<0x" + string(hex[b>>4]) + string(hex[b&15]) + ">")
+		m.byteID[b] = m.id(string(m.alphabet.Rune(byte(b))))
+	}
+	if c.Bytes {
+		m.bytePair = make([]uint64, 1<<16)
+		for i := range m.bytePair {
+			m.bytePair[i] = none
+			if l, r := m.byteID[i>>8], m.byteID[i&0xff]; l >= 0 && r >= 0 {
+				m.bytePair[i] = m.merges.get(l, r)
+			}
+		}
+		return m
+	}
+	m.runeID = make([]int32, 1<<16)
+	for r := range m.runeID {
+		m.runeID[r] = m.id(string(rune(r)))
+	}
+	m.glued = map[rune]bool{}
+	for _, x := range c.Merges {
+		if right, _ := utf8.DecodeRuneInString(c.Tokens[x.Right]); right == blank {
+			left, _ := utf8.DecodeLastRuneInString(c.Tokens[x.Left])
+			m.glued[left] = true
+		}
+	}
+	m.cuts = m.runeID[blank] >= 0 && c.Prefix == "" && c.Suffix == ""
+	return m
+}
+
+func (m *Model) id(token string) int32 {
+	if id, ok := m.c.Vocab[token]; ok {
+		return id
+	}
+	return -1
+}
+
+// Append appends the ids of one piece of text (a pre-token: raw bytes in byte mode). s is scratch
+// memory that no other goroutine uses meanwhile.
+func (m *Model) Append(dst []int32, piece string, s *Scratch) []int32 {
+	if len(piece) == 0 {
+		return dst
+	}
+	if m.c.Bytes {
+		if len(piece) == 1 {
+			if id := m.byteID[piece[0]]; id >= 0 {
+				return append(dst, id)
+			}
+		}
+		return m.cached(dst, piece, s, true)
+	}
+	if !m.cuts {
+		return m.cached(dst, piece, s, true)
+	}
+	if m.c.IgnoreMerges {
+		if id, ok := m.c.Vocab[piece]; ok {
+			return append(dst, id)
+		}
+	}
+	const mark = "▁"
+	for from := 0; ; {
+		i := strings.Index(piece[from:], mark)
+		if i < 0 {
+			return m.cached(dst, piece, s, false)
+		}
+		i += from
+		from = i + len(mark)
+		if i > 0 {
+			if left, _ := utf8.DecodeLastRuneInString(piece[:i]); !m.glued[left] {
+				dst = m.cached(dst, piece[:i], s, false)
+				piece, from = piece[i:], len(mark)
+			}
+		}
+	}
+}
+
+// cached looks a short piece up among the recent ones before it merges.
+func (m *Model) cached(dst []int32, piece string, s *Scratch, whole bool) []int32 {
+	if len(piece) > keyBytes {
+		return m.encode(dst, piece, s, whole)
+	}
+	key := makeKey(piece)
+	e := &s.recent[key.slot()]
+	if e.key == key && int(e.size) == len(piece) {
+		return append(dst, e.ids[:e.n]...)
+	}
+	start := len(dst)
+	dst = m.encode(dst, piece, s, whole)
+	if n := len(dst) - start; n <= len(e.ids) {
+		e.key, e.size, e.n = key, uint8(len(piece)), uint8(n)
+		copy(e.ids[:], dst[start:])
+	}
+	return dst
+}
+
+// encode turns a piece into symbols and merges them. whole asks for ignore_merges to be respected.
+func (m *Model) encode(dst []int32, piece string, s *Scratch, whole bool) []int32 {
+	if whole && m.c.IgnoreMerges {
+		if id, ok := m.find(piece, s); ok {
+			return append(dst, id)
+		}
+	}
+	s.ids = s.ids[:0]
+	s.values = s.values[:0]
+	if m.c.Bytes && m.byteSymbols(piece, s) {
+		return s.merge(dst, &m.merges)
+	}
+	if m.c.Bytes {
+		s.text = m.alphabet.AppendRunes(s.text[:0], piece)
+		m.runeSymbols(string(s.text), s)
+	} else {
+		m.runeSymbols(piece, s)
+	}
+	for i := 1; i < len(s.ids); i++ {
+		s.values = append(s.values, m.merges.get(s.ids[i-1], s.ids[i]))
+	}
+	if len(s.ids) > 0 {
+		s.values = append(s.values, none)
+	}
+	return s.merge(dst, &m.merges)
+}
+
+func (m *Model) find(piece string, s *Scratch) (int32, bool) {
+	if !m.c.Bytes {
+		id, ok := m.c.Vocab[piece]
+		return id, ok
+	}
+	s.text = m.alphabet.AppendRunes(s.text[:0], piece)
+	id, ok := m.c.Vocab[string(s.text)]
+	return id, ok
+}
+
+// byteSymbols fills the symbols of byte mode; false when a byte has no token of its own or the
+// vocabulary marks places in a word.
+func (m *Model) byteSymbols(piece string, s *Scratch) bool {
+	if m.c.Prefix != "" || m.c.Suffix != "" {
+		return false
+	}
+	last := 0
+	for i := range len(piece) {
+		b := piece[i]
+		id := m.byteID[b]
+		if id < 0 {
+			s.ids, s.values = s.ids[:0], s.values[:0]
+			return false
+		}
+		if i > 0 {
+			s.values = append(s.values, m.bytePair[last<<8|int(b)])
+		}
+		s.ids = append(s.ids, id)
+		last = int(b)
+	}
+	s.values = append(s.values, none)
+	return true
+}
+
+// runeSymbols fills the ids of a piece's runes, in the order in which the reference adds them: a
+// pending unknown token waits until a known rune or the end, and byte tokens do not count as known.
+func (m *Model) runeSymbols(piece string, s *Scratch) {
+	pending := false
+	for i, n := 0, 0; i < len(piece); i += n {
+		var id int32
+		id, n = m.symbol(piece, i)
+		if id >= 0 {
+			if pending {
+				s.ids = append(s.ids, m.c.Unk)
+				pending = false
+			}
+			s.ids = append(s.ids, id)
+			continue
+		}
+		if m.c.ByteFallback && m.fallback(piece, i, n, s) {
+			continue
+		}
+		if m.c.Unk >= 0 {
+			if pending && !m.c.FuseUnk {
+				s.ids = append(s.ids, m.c.Unk)
+			}
+			pending = true
+		}
+	}
+	if pending {
+		s.ids = append(s.ids, m.c.Unk)
+	}
+}
+
+// symbol is the id of the rune at piece[i:], -1 without one, and its size in bytes.
+func (m *Model) symbol(piece string, i int) (int32, int) {
+	r, n := utf8.DecodeRuneInString(piece[i:])
+	if r == utf8.RuneError && n == 1 {
+		return -1, 1
+	}
+	first, last := i == 0, i+n == len(piece)
+	if m.runeID != nil && r < 1<<16 && (first || m.c.Prefix == "") && (!last || m.c.Suffix == "") {
+		return m.runeID[r], n
+	}
+	text := piece[i : i+n]
+	if !first {
+		text = m.c.Prefix + text
+	}
+	if last {
+		text += m.c.Suffix
+	}
+	return m.id(text), n
+}
+
+func (m *Model) fallback(piece string, i, n int, s *Scratch) bool {
+	for k := range n {
+		if m.hexID[piece[i+k]] < 0 {
+			return false
+		}
+	}
+	for k := range n {
+		s.ids = append(s.ids, m.hexID[piece[i+k]])
+	}
+	return true
+}

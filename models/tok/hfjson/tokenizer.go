@@ -1,0 +1,339 @@
+package hfjson
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/belay-ml/belay/models/tok"
+	"github.com/belay-ml/belay/models/tok/bytebpe"
+)
+
+// Tokenizer is a tokenizer.json put to work. It is immutable; Add makes another one.
+type Tokenizer struct {
+	vocab *vocabulary
+	model *bytebpe.Model
+	norm  normalizers
+	pre   pretokenization
+	deco  decoding
+	frame frame
+	roles tok.Special
+
+	added      []*added // in the order of their adding
+	byText     map[string]*added
+	byID       map[int32]*added
+	plain      *matcher // tokens looked for in the text as it comes
+	normalized *matcher // and in the normalised text
+	size       int
+	pool       *sync.Pool // of *work
+	raw        func() *rawTokens
+}
+
+var _ tok.Tokenizer = (*Tokenizer)(nil)
+
+// work is the memory of one Encode.
+type work struct {
+	scratch *bytebpe.Scratch
+	parts   [2][]part
+	pieces  [2][]piece
+}
+
+// newTokenizer puts the parts of d together, as far as c changes them.
+func newTokenizer(d *document, c *config) (*Tokenizer, error) {
+	t := &Tokenizer{vocab: d.model, pool: &sync.Pool{New: func() any { return new(work) }}}
+	var err error
+	if t.norm, err = parseNormalizer(d.normalizer); err != nil {
+		return nil, err
+	}
+	if t.pre, err = parsePretokenizer(d.pre, c.prefixSpaceOverride()); err != nil {
+		return nil, err
+	}
+	if t.frame, err = parsePost(d.post); err != nil {
+		return nil, err
+	}
+	if t.deco, err = parseDecoder(d.deco); err != nil {
+		return nil, err
+	}
+	if t.model, err = d.model.build(t.pre.bytes); err != nil {
+		return nil, err
+	}
+	if err := t.addAll(d.added, c); err != nil {
+		return nil, err
+	}
+	t.refresh()
+	t.setRoles(c)
+	if c.ownsFrame() {
+		err = t.setFrame(c)
+	}
+	return t, err
+}
+
+// addAll adds the tokens of tokenizer.json, then those that only the configuration has.
+func (t *Tokenizer) addAll(list []*added, c *config) error {
+	t.byText, t.byID = map[string]*added{}, map[int32]*added{}
+	t.size = len(t.vocab.tokens)
+	special := map[string]bool{}
+	for _, r := range c.roles {
+		special[r.token] = true
+	}
+	for _, a := range list {
+		if a.Content == "" || t.byText[a.Content] != nil {
+			continue
+		}
+		if id, ok := t.vocab.ids[a.Content]; ok {
+			a.ID = id
+		} else if at := t.Token(a.ID); at != "" {
+			return fmt.Errorf("added token %q has the id %d of the token %q", a.Content, a.ID, at)
+		}
+		if int(a.ID) > maxSparse(len(t.vocab.ids)+len(list)) {
+			return fmt.Errorf("added token %q has the id %d, far beyond the vocabulary", a.Content, a.ID)
+		}
+		a.Special = a.Special || special[a.Content]
+		t.put(a)
+	}
+	for _, a := range c.added {
+		if have := t.byText[a.Content]; have != nil {
+			have.Special = have.Special || a.Special
+		} else if a.Content != "" {
+			a.Special = a.Special || special[a.Content]
+			t.putFree(a)
+		}
+	}
+	for _, r := range c.roles {
+		if t.byText[r.token] == nil {
+			t.putFree(&added{Content: r.token, Special: true})
+		}
+	}
+	return nil
+}
+
+func (t *Tokenizer) put(a *added) {
+	t.added = append(t.added, a)
+	t.byText[a.Content] = a
+	t.byID[a.ID] = a
+	t.size = max(t.size, int(a.ID)+1)
+}
+
+// putFree adds a token under its id in the vocabulary or the next free one.
+func (t *Tokenizer) putFree(a *added) {
+	id, ok := t.vocab.ids[a.Content]
+	if !ok {
+		id = int32(t.size)
+	}
+	a.ID = id
+	t.put(a)
+}
+
+// refresh builds what follows from the added tokens.
+func (t *Tokenizer) refresh() {
+	var plain, normalized []*added
+	for _, a := range t.added {
+		if a.Normalized {
+			normalized = append(normalized, a)
+		} else {
+			plain = append(plain, a)
+		}
+	}
+	t.plain = newMatcher(plain, func(a *added) string { return a.Content })
+	t.normalized = newMatcher(normalized, func(a *added) string { return t.norm.apply(a.Content) })
+	t.raw = sync.OnceValue(t.rawTokens)
+}
+
+func (t *Tokenizer) setRoles(c *config) {
+	t.roles = tok.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1}
+	for _, r := range c.roles {
+		id, _ := t.ID(r.token)
+		switch r.key {
+		case "bos_token":
+			t.roles.BOS = id
+		case "eos_token":
+			t.roles.EOS = id
+		case "pad_token":
+			t.roles.PAD = id
+		case "unk_token":
+			t.roles.UNK = id
+		}
+	}
+}
+
+// setFrame puts bos and eos around texts by the switches of the configuration.
+func (t *Tokenizer) setFrame(c *config) error {
+	t.frame = frame{}
+	if c.addBOS == nil || *c.addBOS {
+		if t.roles.BOS < 0 {
+			return fmt.Errorf("add_bos_token is set in %s, but there is no bos_token", configFile)
+		}
+		t.frame.before = []int32{t.roles.BOS}
+	}
+	if c.addEOS != nil && *c.addEOS {
+		if t.roles.EOS < 0 {
+			return fmt.Errorf("add_eos_token is set in %s, but there is no eos_token", configFile)
+		}
+		t.frame.after = []int32{t.roles.EOS}
+	}
+	return nil
+}
+
+// VocabSize is one more than the largest id.
+func (t *Tokenizer) VocabSize() int { return t.size }
+
+// ID is the id of a token by its text as the vocabulary has it.
+func (t *Tokenizer) ID(token string) (int32, bool) {
+	if a := t.byText[token]; a != nil {
+		return a.ID, true
+	}
+	id, ok := t.vocab.ids[token]
+	return id, ok
+}
+
+// Token is the text of an id as the vocabulary has it.
+func (t *Tokenizer) Token(id int32) string {
+	if a := t.byID[id]; a != nil {
+		return a.Content
+	}
+	if id < 0 || int(id) >= len(t.vocab.tokens) {
+		return ""
+	}
+	return t.vocab.tokens[id]
+}
+
+// Special gives the ids of the tokens with a role.
+func (t *Tokenizer) Special() tok.Special { return t.roles }
+
+// Add returns a tokenizer that has text as a special token, and its id.
+func (t *Tokenizer) Add(text string) (tok.Tokenizer, int32) {
+	c := *t
+	c.byText, c.byID, c.added = map[string]*added{}, map[int32]*added{}, nil
+	for _, a := range t.added {
+		own := *a
+		if own.Content == text {
+			own.Special = true
+		}
+		c.put(&own)
+	}
+	if text != "" && c.byText[text] == nil {
+		c.putFree(&added{Content: text, Special: true})
+	}
+	c.refresh()
+	id, ok := c.ID(text)
+	if !ok {
+		id = -1
+	}
+	return &c, id
+}
+
+// Encode appends the ids of text.
+func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
+	w := t.pool.Get().(*work)
+	w.scratch = t.model.Scratch()
+	if special {
+		dst = append(dst, t.frame.before...)
+	}
+	w.parts[0] = t.plain.cut(w.parts[0][:0], text)
+	for _, p := range w.parts[0] {
+		if p.id != none {
+			dst = append(dst, p.id)
+			continue
+		}
+		dst = t.encodeText(dst, p.text, p.start == 0, w)
+	}
+	if special {
+		dst = append(dst, t.frame.after...)
+	}
+	t.model.Release(w.scratch)
+	w.scratch = nil
+	clear(w.parts[0]) // hold no caller's text
+	clear(w.parts[1])
+	t.pool.Put(w)
+	return dst
+}
+
+// encodeText encodes what holds no plain added token.
+func (t *Tokenizer) encodeText(dst []int32, text string, first bool, w *work) []int32 {
+	text = t.norm.apply(text)
+	if len(t.normalized.tokens) == 0 {
+		return t.encodePieces(dst, text, first, w)
+	}
+	w.parts[1] = t.normalized.cut(w.parts[1][:0], text)
+	for _, p := range w.parts[1] {
+		if p.id != none {
+			dst = append(dst, p.id)
+			continue
+		}
+		dst = t.encodePieces(dst, p.text, first && p.start == 0, w)
+	}
+	return dst
+}
+
+func (t *Tokenizer) encodePieces(dst []int32, text string, first bool, w *work) []int32 {
+	if t.pre.scan != nil {
+		for i := 0; i < len(text); {
+			end, _ := t.pre.scan(text, i)
+			dst = t.model.Append(dst, text[i:end], w.scratch)
+			i = end
+		}
+		return dst
+	}
+	if len(t.pre.steps) == 0 {
+		return t.model.Append(dst, text, w.scratch)
+	}
+	for _, p := range t.pre.run(piece{text, first}, &w.pieces) {
+		dst = t.model.Append(dst, p.text, w.scratch)
+	}
+	clear(w.pieces[0])
+	clear(w.pieces[1])
+	return dst
+}
+
+// rawTokens is each token as the bytes that it stands for, for decoders of byte-level vocabularies.
+type rawTokens struct {
+	bytes  []byte
+	offset []uint32 // by id, and one more
+}
+
+func (t *Tokenizer) rawTokens() *rawTokens {
+	alphabet := bytebpe.NewAlphabet()
+	r := &rawTokens{offset: make([]uint32, 1, t.size+1)}
+	for id := range t.size {
+		r.bytes = appendToken(r.bytes, t.Token(int32(id)), alphabet)
+		r.offset = append(r.offset, uint32(len(r.bytes)))
+	}
+	r.bytes = slices.Clip(r.bytes)
+	return r
+}
+
+// Decode is the text of ids. Ids without a token are left out.
+func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
+	if t.deco.bytes {
+		raw := make([]byte, 0, 4*len(ids))
+		for _, id := range ids {
+			raw, _ = t.AppendBytes(raw, id, skipSpecial)
+		}
+		return tok.Replace(raw)
+	}
+	tokens := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if text := t.Token(id); text != "" && !(skipSpecial && t.special(id)) {
+			tokens = append(tokens, text)
+		}
+	}
+	return t.deco.run(tokens)
+}
+
+func (t *Tokenizer) special(id int32) bool {
+	a := t.byID[id]
+	return a != nil && a.Special
+}
+
+// AppendBytes appends the bytes of one token, which need not be whole runes. It is false for
+// vocabularies whose tokens mean something only side by side; their texts come from Decode.
+func (t *Tokenizer) AppendBytes(dst []byte, id int32, skipSpecial bool) ([]byte, bool) {
+	if !t.deco.bytes {
+		return dst, false
+	}
+	if id < 0 || int(id) >= t.size || skipSpecial && t.special(id) {
+		return dst, true
+	}
+	r := t.raw()
+	return append(dst, r.bytes[r.offset[id]:r.offset[id+1]]...), true
+}

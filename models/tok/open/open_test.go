@@ -1,0 +1,55 @@
+package open_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/belay-ml/belay/models/tok/bytebpe"
+	"github.com/belay-ml/belay/models/tok/hfjson"
+	"github.com/belay-ml/belay/models/tok/open"
+)
+
+func TestDirOpensWhatWriteWrote(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	vocab, merges := bytebpe.Train(map[string]int{" tok": 3}, 300)
+	if err := hfjson.Write(dir, hfjson.Spec{Vocab: vocab, Merges: merges}); err != nil {
+		t.Fatal(err)
+	}
+	k, err := open.Dir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids := k.Encode(nil, "a tok", true); len(ids) != 2 || k.Decode(ids, false) != "a tok" {
+		t.Errorf("ids %v", ids)
+	}
+}
+
+func TestDirNamesAFileItCannotRead(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"tokenizer.model", "qwen.tiktoken"} {
+		dir := filepath.Join(t.TempDir(), "odd [name]*")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := open.Dir(dir)
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "save_pretrained") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestDirSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	if _, err := open.Dir(t.TempDir()); err == nil || !strings.Contains(err.Error(), "no tokenizer.json") {
+		t.Errorf("empty directory: error %v", err)
+	}
+	if _, err := open.Dir(filepath.Join(t.TempDir(), "absent")); err == nil || !strings.Contains(err.Error(), "absent") {
+		t.Errorf("absent directory: error %v", err)
+	}
+}

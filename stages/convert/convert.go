@@ -1,0 +1,93 @@
+package convert
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/convert"
+)
+
+// Params are the stage's parameters. The reference's flags are aliases.
+type Params struct {
+	From     artifact.Ref `yaml:"from" alias:"load_dir" required:"true" kind:"hf-model,megatron-checkpoint,dir" doc:"checkpoint to convert: a Hugging Face model or a Megatron directory, recognised by its files"`
+	To       string       `yaml:"to" required:"true" enum:"hf,legacy,mcore" doc:"format to write"`
+	DType    string       `yaml:"dtype" alias:"params_dtype" default:"" enum:",fp32,bf16,fp16" doc:"element type of the result; empty keeps the source's"`
+	TP       int          `yaml:"tp" alias:"tensor_model_parallel_size,target_tensor_parallel_size" default:"1" min:"1" doc:"tensor parallel size of the result"`
+	PP       int          `yaml:"pp" alias:"pipeline_model_parallel_size,target_pipeline_parallel_size" default:"1" min:"1" doc:"pipeline parallel size of the result"`
+	EP       int          `yaml:"ep" alias:"expert_model_parallel_size,target_expert_parallel_size" default:"1" min:"1" doc:"expert parallel size of the result"`
+	VPPLayer int          `yaml:"num_layers_per_virtual_pipeline_stage" default:"0" min:"0" doc:"layers of a virtual pipeline stage; 0 means no virtual pipeline"`
+	Layers   string       `yaml:"num_layer_list" default:"" doc:"layers of each pipeline stage, as \"1,3,4\"; empty means equal stages"`
+	Divisor  int          `yaml:"make_vocab_size_divisible_by" default:"1" min:"1" doc:"the vocabulary is padded to a multiple of this times tp"`
+	LoRA     artifact.Ref `yaml:"lora" alias:"lora_load" kind:"lora,megatron-checkpoint,dir" doc:"adapters to merge; adapters inside the source are merged without it"`
+	LoRAR    int          `yaml:"lora_r" default:"0" min:"0" doc:"rank of the adapters; 0 takes what the checkpoint says"`
+	LoRAA    float64      `yaml:"lora_alpha" default:"0" min:"0" doc:"scale of the adapters times their rank; 0 takes what the checkpoint says"`
+	Targets  []string     `yaml:"lora_target_modules" doc:"modules with adapters; empty takes what the checkpoint says"`
+	Template artifact.Ref `yaml:"template" kind:"hf-model,dir" doc:"Hugging Face directory that gives config.json and the tokenizer files when writing hf"`
+	Family   string       `yaml:"family" alias:"model_type_hf" default:"" doc:"model family, only when neither template nor checkpoint tells"`
+	Verify   bool         `yaml:"verify" default:"false" key:"no" doc:"read the result back and compare every tensor"`
+	Compat   string       `yaml:"compat" default:"" enum:",rc3" doc:"rc3 gives the reference converter's result where belay's default is safer"`
+}
+
+// Stage converts weights.
+type Stage struct{}
+
+// Describe says what the stage takes and gives.
+func (Stage) Describe() engine.Spec {
+	return engine.Spec{
+		Name:    "convert",
+		Version: 1,
+		Doc:     "Convert weights between Hugging Face, Megatron-Legacy and Megatron-Core, for any parallel layout.",
+		Params:  Params{},
+		Outputs: []artifact.Port{
+			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "the converted checkpoint", Path: "checkpoint"},
+		},
+		Resources: engine.Resources{CPU: -1},
+	}
+}
+
+// Outputs names the port by what is written: model for Hugging Face, checkpoint for Megatron.
+func (s Stage) Outputs(values map[string]any) ([]artifact.Port, error) {
+	if values["to"] == "hf" {
+		return []artifact.Port{{Name: "model", Kind: artifact.HFModel, Doc: "the converted model", Path: "model"}}, nil
+	}
+	return s.Describe().Outputs, nil
+}
+
+// Run converts.
+func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
+	p := in.Params.(*Params)
+	port := "checkpoint"
+	if p.To == "hf" {
+		port = "model"
+	}
+	report, err := convert.Run(ctx, convert.Options{
+		From: p.From.Path, To: convert.Format(p.To), Out: out.Path(port), DType: p.DType,
+		TP: p.TP, PP: p.PP, EP: p.EP, NumLayersPerVirtualStage: p.VPPLayer, NumLayerList: p.Layers,
+		MakeVocabSizeDivisibleBy: p.Divisor,
+		LoRA:                     p.LoRA.Path, LoRAR: p.LoRAR, LoRAAlpha: p.LoRAA, LoRATargetModules: p.Targets,
+		Template: p.Template.Path, Family: p.Family, Verify: p.Verify, Compat: p.Compat, Workers: in.CPU,
+		Progress: func(done, total int64) {
+			in.Events.Progress(done, total, "bytes", "")
+		},
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fault.Wrap(fault.Data, err)
+	}
+	for _, n := range report.Notes {
+		in.Events.Info(n, nil)
+	}
+	if len(report.Leftovers) > 0 {
+		in.Events.Warn(fmt.Sprintf("%d tensors of the source are not part of the model: %s", len(report.Leftovers), strings.Join(report.Leftovers, ", ")), nil)
+	}
+	in.Events.Info(fmt.Sprintf("%d tensors, %s to %s, %s", report.Tensors, report.From, report.To, report.DType), nil)
+	out.Note("tensors", report.Tensors)
+	out.Note("dtype", report.DType)
+	return nil
+}

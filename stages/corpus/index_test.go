@@ -1,0 +1,258 @@
+package corpus
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// write makes an index of documents of sequences.
+func write(t testing.TB, prefix string, dtype DType, documents [][][]int32) {
+	t.Helper()
+	w, err := Create(prefix, dtype)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	for _, d := range documents {
+		for _, ids := range d {
+			if err := w.Add(ids); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.EndDocument()
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	types := map[DType][2]int32{U8: {0, 255}, I8: {-128, 127}, I16: {-32768, 32767}, U16: {0, 65535}, I32: {-1 << 31, 1<<31 - 1}, I64: {-1 << 31, 1<<31 - 1}}
+	rapid.Check(t, func(r *rapid.T) {
+		dtype := rapid.SampledFrom([]DType{U8, I8, I16, U16, I32, I64}).Draw(r, "dtype")
+		id := rapid.Int32Range(types[dtype][0], types[dtype][1])
+		want := rapid.SliceOfN(rapid.SliceOfN(rapid.SliceOfN(id, 0, 5), 0, 3), 0, 6).Draw(r, "documents")
+		prefix := filepath.Join(dir, "x")
+		write(t, prefix, dtype, want)
+		x, err := Open(prefix)
+		if err != nil {
+			r.Fatal(err)
+		}
+		defer x.Close()
+		if x.DType() != dtype || x.Documents() != len(want) {
+			r.Fatalf("%s, %d documents", x.DType(), x.Documents())
+		}
+		tokens := int64(0)
+		for d := range want {
+			from, to := x.Document(d)
+			if to-from != len(want[d]) {
+				r.Fatalf("document %d has %d sequences, want %d", d, to-from, len(want[d]))
+			}
+			for k, ids := range want[d] {
+				got, err := x.Append([]int32{}, from+k)
+				if err != nil {
+					r.Fatal(err)
+				}
+				if diff := cmp.Diff(append([]int32{}, ids...), got); diff != "" {
+					r.Fatalf("sequence %d (-want +got):\n%s", from+k, diff)
+				}
+				tokens += int64(len(ids))
+			}
+		}
+		if x.Tokens() != tokens {
+			r.Fatalf("%d tokens, want %d", x.Tokens(), tokens)
+		}
+	})
+}
+
+func TestWriterLeavesNothingBeforeClose(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w, err := Create(filepath.Join(dir, "x"), U16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Add([]int32{1, 70000})
+	if want := "id 1 of sequence 0 is 70000, uint16 holds 0 to 65535"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q in it", err, want)
+	}
+	if Exists(filepath.Join(dir, "x")) {
+		t.Error("the index is visible before Close")
+	}
+	w.Abort()
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("Abort leaves %v", left)
+	}
+}
+
+func TestLiesOfAnIndexAreNamed(t *testing.T) {
+	t.Parallel()
+	put64 := func(at int, v uint64) func([]byte) []byte {
+		return func(b []byte) []byte { binary.LittleEndian.PutUint64(b[at:], v); return b }
+	}
+	// Two sequences (2 and 3 ids) in two documents: lengths at 34, positions at 42, documents at 58.
+	for name, c := range map[string]struct {
+		change func([]byte) []byte
+		want   string
+	}{
+		"a short header":                      {func(b []byte) []byte { return b[:20] }, "20 bytes, a header has 34"},
+		"another magic":                       {func(b []byte) []byte { b[0] = 'X'; return b }, `byte 0: magic is "XMIDIDX\x00\x00"`},
+		"another version":                     {put64(9, 2), "byte 9: version is 2, want 1"},
+		"an unknown type":                     {func(b []byte) []byte { b[17] = 9; return b }, "byte 17: element type code 9 holds no token ids"},
+		"a type of no ids":                    {func(b []byte) []byte { b[17] = 7; return b }, "byte 17: element type float32 holds no token ids"},
+		"more sequences than bytes":           {put64(18, 1<<61), "byte 18: 2305843009213693952 sequences need 12 bytes each, the file has 48"},
+		"more documents than bytes":           {put64(26, 1<<61), "byte 26: 2305843009213693952 document entries of 8 bytes, the file has 24 bytes for them"},
+		"no document entry":                   {put64(26, 0), "byte 26: 0 document entries"},
+		"bytes at the end":                    {func(b []byte) []byte { return append(b, 1) }, "byte 82: 1 bytes follow the document index"},
+		"a negative length":                   {func(b []byte) []byte { b[37] = 0x80; return b }, "byte 34: sequence 0 has length -2147483646"},
+		"a length past the end":               {func(b []byte) []byte { b[38] = 4; return b }, "byte 50: sequence 1 lies at byte 8 with 4 ids of 4 bytes, the .bin file has 20 bytes"},
+		"a negative position":                 {put64(42, 1<<63), "byte 42: sequence 0 lies at byte -9223372036854775808"},
+		"a first document entry other than 0": {put64(58, 1), "byte 58: document entry 0 is 1, want 0"},
+		"documents that go back":              {put64(66, 1<<63), "byte 66: document entry 1 is -9223372036854775808, less than 0 before it"},
+		"a document past the sequences":       {put64(66, 9), "byte 66: document entry 1 is 9, there are 2 sequences"},
+		"a last document that is not the end": {put64(74, 1), "byte 74: the last document entry is 1, there are 2 sequences"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			prefix := filepath.Join(t.TempDir(), "x")
+			write(t, prefix, I32, [][][]int32{{{1, 2}}, {{3, 4, 5}}})
+			raw, err := os.ReadFile(prefix + ".idx")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(prefix+".idx", c.change(raw), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			x, err := Open(prefix)
+			if err == nil {
+				x.Close()
+				t.Fatal("opened")
+			}
+			if want := "read " + prefix + ".idx: " + c.want; !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("error %q, want %q", err, want)
+			}
+		})
+	}
+}
+
+func TestModeBytesOfMultimodalDataAreAccepted(t *testing.T) {
+	t.Parallel()
+	prefix := filepath.Join(t.TempDir(), "x")
+	write(t, prefix, I32, [][][]int32{{{1, 2}}, {{3}}})
+	raw, _ := os.ReadFile(prefix + ".idx")
+	if err := os.WriteFile(prefix+".idx", append(raw, 0, 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if x := mustOpen(t, prefix); x.Sequences() != 2 {
+		t.Errorf("%d sequences", x.Sequences())
+	}
+}
+
+func FuzzIndex(f *testing.F) {
+	dir := f.TempDir()
+	write(f, filepath.Join(dir, "seed"), I32, [][][]int32{{{1, 2}, {}}, {}, {{3, 4, 5}}})
+	raw, err := os.ReadFile(filepath.Join(dir, "seed.idx"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw, int64(20))
+	f.Add(raw[:34], int64(0))
+	f.Add([]byte(magic), int64(1<<40))
+	f.Fuzz(func(t *testing.T, raw []byte, size int64) {
+		x := &Index{prefix: "fuzz"}
+		if size < 0 || x.parse(raw, size) != nil {
+			return
+		}
+		total := int64(0)
+		for d := range x.Documents() {
+			from, to := x.Document(d)
+			for s := from; s < to; s++ {
+				n := int64(x.Len(s))
+				total += n
+				if end := x.pointer(s) + n*int64(x.dtype.Size()); end > size || end < 0 {
+					t.Fatalf("sequence %d ends at byte %d of %d", s, end, size)
+				}
+			}
+		}
+		if total != x.Tokens() {
+			t.Fatalf("%d tokens, want %d", x.Tokens(), total)
+		}
+	})
+}
+
+func TestMergeJoinsSequencesAndDocuments(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a_text_document"), filepath.Join(dir, "b_text_document")
+	write(t, a, I32, [][][]int32{{{1, 2}, {3}}, {}})
+	write(t, b, I32, [][][]int32{{{4}}})
+	inputs, err := Prefixes(dir, "text_document")
+	if err != nil || cmp.Diff([]string{a, b}, inputs) != "" {
+		t.Fatalf("prefixes %v, %v", inputs, err)
+	}
+	if _, err := Merge(filepath.Join(dir, "m"), inputs); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "want"), I32, [][][]int32{{{1, 2}, {3}}, {}, {{4}}})
+	for _, ext := range []string{".bin", ".idx"} {
+		got, _ := os.ReadFile(filepath.Join(dir, "m"+ext))
+		want, _ := os.ReadFile(filepath.Join(dir, "want"+ext))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", ext, diff)
+		}
+	}
+	write(t, b, U16, [][][]int32{{{4}}})
+	if _, err := Merge(filepath.Join(dir, "m"), inputs); err == nil || !strings.Contains(err.Error(), "holds uint16, the first input int32") {
+		t.Errorf("error %v", err)
+	}
+	if err := os.Remove(a + ".bin"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Prefixes(dir, "text_document"); err == nil || !strings.Contains(err.Error(), "a_text_document.bin is missing") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestInspectTellsCountsAndFirstSequences(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "x_text_document"), U16, [][][]int32{{{5, 6, 7}}, {{}}, {{9}}})
+	got, err := Inspect(dir, func(ids []int32) string { return strings.Repeat("t", len(ids)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Report{Path: dir, Indexes: []IndexReport{{
+		Name: "x_text_document", DType: "uint16", Sequences: 3, Documents: 3, Tokens: 4, Shortest: 0, Longest: 3, Median: 1, Empty: 1, Low: 5, High: 9,
+		Samples: []Preview{{Sequence: 0, Length: 3, IDs: []int32{5, 6, 7}, Text: "ttt"}, {Sequence: 1}, {Sequence: 2, Length: 1, IDs: []int32{9}, Text: "t"}},
+	}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
+func BenchmarkWriteIndex(b *testing.B) {
+	ids := make([]int32, 1024)
+	b.SetBytes(int64(4 * len(ids) * 1000))
+	for b.Loop() {
+		w, err := Create(filepath.Join(b.TempDir(), "x"), I32)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range 1000 {
+			if err := w.Add(ids); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

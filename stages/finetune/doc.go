@@ -1,0 +1,10 @@
+// Package finetune is the stage `finetune`: instruction tuning of all weights or of low-rank adapters.
+//
+//	checkpoint -> decoder [+ LoRA]; token-index of instruction data -> shuffled samples -> trainer
+//	  -> megatron-checkpoint and metrics (loss curve)
+//
+// Loss counts on the ids of answers alone. Packed samples do not see one another.
+//
+// With mode: lora the checkpoint holds the frozen weights under base_layer and the adapters beside
+// them, as Megatron-Core writes it; convert merges them.
+package finetune

@@ -1,0 +1,125 @@
+package finetune
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/belay-ml/belay/ascend/cpu"
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/decoder"
+	"github.com/belay-ml/belay/stages/corpus"
+	"github.com/belay-ml/belay/stages/trainer"
+)
+
+// version is raised when the same inputs give other weights.
+const version = 1
+
+// Params are the stage's parameters.
+type Params struct {
+	Checkpoint artifact.Ref `yaml:"checkpoint" alias:"load" required:"true" kind:"megatron-checkpoint,hf-model" doc:"weights to begin with"`
+	Data       artifact.Ref `yaml:"data" alias:"data_path" required:"true" kind:"token-index" doc:"token index of instruction data: input ids, attention mask, labels"`
+	SeqLength  int          `yaml:"seq_length" required:"true" min:"2" doc:"most tokens of one sample; longer ones are cut"`
+	Split      string       `yaml:"split" default:"100,0,0" doc:"shares of train, valid and test"`
+	Mode       string       `yaml:"mode" default:"full" enum:"full,lora" doc:"train all weights, or low-rank adapters beside frozen ones"`
+	LoRAR      int          `yaml:"lora_r" default:"16" min:"1" doc:"rank of the adapters"`
+	LoRAAlpha  float64      `yaml:"lora_alpha" default:"32" min:"0" doc:"scale of the adapters times their rank"`
+	Targets    []string     `yaml:"lora_target_modules" default:"[linear_qkv, linear_proj, linear_fc1, linear_fc2]" doc:"modules that get adapters"`
+
+	trainer.Hyper  `yaml:",inline"`
+	trainer.Layout `yaml:",inline"`
+}
+
+// Stage fine-tunes.
+type Stage struct{}
+
+// Describe says what the stage takes and gives.
+func (Stage) Describe() engine.Spec {
+	return engine.Spec{
+		Name:    "finetune",
+		Version: version,
+		Doc:     "Tune a model on instruction data: all weights, or low-rank adapters (LoRA). Only answers count.",
+		Params:  Params{},
+		Outputs: []artifact.Port{
+			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "tuned weights in Megatron-Core form; with mode lora the frozen weights and the adapters"},
+			{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json and the curve train.jsonl"},
+		},
+		Resumable: true,
+		Backend:   true,
+		Resources: engine.Resources{CPU: -1},
+	}
+}
+
+// modules maps the names that users of Megatron know to the decoder's joined projections.
+var modules = map[string]string{
+	"linear_qkv": "qkv", "linear_proj": "o", "linear_fc1": "gate_up", "linear_fc2": "down",
+	"query_key_value": "qkv", "dense": "o", "dense_h_to_4h": "gate_up", "dense_4h_to_h": "down",
+}
+
+func (p *Params) lora() (decoder.LoRA, error) {
+	l := decoder.LoRA{Rank: p.LoRAR, Alpha: p.LoRAAlpha}
+	for _, t := range p.Targets {
+		name, ok := modules[t]
+		if !ok {
+			return l, fault.New(fault.Recipe, "lora_target_modules: unknown module %q", t).
+				WithHint("use linear_qkv, linear_proj, linear_fc1, linear_fc2: Megatron checkpoints store adapters on joined projections")
+		}
+		if !slices.Contains(l.Targets, name) {
+			l.Targets = append(l.Targets, name)
+		}
+	}
+	return l, nil
+}
+
+// Run tunes.
+func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
+	p := in.Params.(*Params)
+	be := cpu.New(in.CPU)
+	defer be.Close()
+	loaded, err := trainer.Load(be, p.Checkpoint.Path)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	if p.Mode == "lora" {
+		cfg, err := p.lora()
+		if err != nil {
+			return err
+		}
+		if err := loaded.Model.Attach(cfg, uint64(p.Seed)); err != nil {
+			return fault.Wrap(fault.Recipe, err)
+		}
+	}
+	prefix, err := findPrefix(p.Data.Path)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	data, err := newSamples(p, prefix)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	defer data.close()
+	res, err := trainer.Run(ctx, trainer.Job{
+		Model: loaded.Model, Data: data, Hyper: p.Hyper, SeqLen: p.SeqLength, Work: in.Work, Events: in.Events, Version: version,
+	})
+	if err != nil {
+		return err
+	}
+	return trainer.Finish(ctx, loaded, p.Layout, res, in, out)
+}
+
+// findPrefix is what stands before _packed_input_ids_document in the folder.
+func findPrefix(dir string) (string, error) {
+	tail := corpus.FieldPrefix("", corpus.FieldInputIDs) + ".idx"
+	files, err := filepath.Glob(filepath.Join(dir, "*"+tail))
+	if err != nil {
+		return "", err
+	}
+	if len(files) != 1 {
+		return "", fmt.Errorf("%s holds %d files *%s, want one", dir, len(files), tail)
+	}
+	return strings.TrimSuffix(files[0], tail), nil
+}

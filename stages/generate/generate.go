@@ -1,0 +1,192 @@
+package generate
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"unicode/utf8"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/belay-ml/belay/ascend/cpu"
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/decoder/generate"
+	"github.com/belay-ml/belay/models/decoder/sample"
+	"github.com/belay-ml/belay/stages/inference"
+)
+
+// Params are the stage's parameters.
+type Params struct {
+	Model     artifact.Ref `yaml:"model" alias:"checkpoint" required:"true" kind:"hf-model,megatron-checkpoint" doc:"model to ask"`
+	Tokenizer artifact.Ref `yaml:"tokenizer" kind:"hf-model,tokenizer" doc:"directory with the tokenizer; the model's own when left out"`
+	Prompts   []string     `yaml:"prompts" doc:"what to ask, one text a prompt"`
+	File      artifact.Ref `yaml:"prompts_file" kind:"files,text" doc:"more prompts: JSON lines with \"prompt\" (and \"system\"), or a plain text line each"`
+	Template  string       `yaml:"template" alias:"prompt_type" default:"" doc:"prompt template; empty asks the plain text"`
+	System    string       `yaml:"system" default:"" doc:"system text for the template"`
+	Stop      []string     `yaml:"stop" doc:"texts that end an answer; they are left out of it"`
+	Decoding  `yaml:",inline"`
+}
+
+// Decoding says how the next token is chosen, under the names of generation_config.json.
+type Decoding struct {
+	MaxNewTokens      int     `yaml:"max_new_tokens" default:"128" min:"1" doc:"most tokens of an answer"`
+	DoSample          bool    `yaml:"do_sample" default:"false" doc:"draw from the distribution instead of taking the most likely token"`
+	Temperature       float64 `yaml:"temperature" default:"1.0" min:"0" doc:"divides the logits before sampling"`
+	TopK              int     `yaml:"top_k" default:"50" min:"0" doc:"sampling keeps the k most likely tokens; 0 keeps all"`
+	TopP              float64 `yaml:"top_p" default:"1.0" min:"0" max:"1" doc:"sampling keeps the most likely tokens up to this probability"`
+	MinP              float64 `yaml:"min_p" default:"0" min:"0" max:"1" doc:"sampling drops tokens below this share of the most likely one's probability"`
+	RepetitionPenalty float64 `yaml:"repetition_penalty" default:"1.0" min:"0" doc:"penalty on tokens that were seen before"`
+	NoRepeatNGram     int     `yaml:"no_repeat_ngram_size" default:"0" min:"0" doc:"no n-gram of this size comes twice; 0 allows all"`
+	Seed              int64   `yaml:"seed" default:"1234" min:"0" doc:"seed of sampling"`
+}
+
+// Options translates to the decoder's options.
+func (d Decoding) Options() generate.Options {
+	p := sample.Defaults()
+	p.DoSample, p.Temperature, p.TopK, p.TopP, p.MinP = d.DoSample, d.Temperature, d.TopK, d.TopP, d.MinP
+	p.RepetitionPenalty, p.NoRepeatNGram, p.Seed = d.RepetitionPenalty, d.NoRepeatNGram, uint64(d.Seed)
+	return generate.Options{Params: p, MaxNewTokens: d.MaxNewTokens}
+}
+
+// Stage answers prompts.
+type Stage struct{}
+
+// Describe says what the stage takes and gives.
+func (Stage) Describe() engine.Spec {
+	return engine.Spec{
+		Name:      "generate",
+		Version:   1,
+		Doc:       "Answer prompts with a model: greedy decoding or sampling, plain or through a prompt template.",
+		Params:    Params{},
+		Outputs:   []artifact.Port{{Name: "text", Kind: artifact.Text, Doc: "JSON lines: prompt, text, tokens, reason", Path: "generations.jsonl"}},
+		Backend:   true,
+		Resources: engine.Resources{CPU: -1},
+	}
+}
+
+// Answer is one line of the output.
+type Answer struct {
+	Prompt string `json:"prompt"`
+	Text   string `json:"text"`
+	Tokens int    `json:"tokens"`
+	Reason string `json:"reason"` // eos, stop or length
+}
+
+// Run answers the prompts.
+func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
+	p := in.Params.(*Params)
+	asked, err := p.prompts()
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	be := cpu.New(in.CPU)
+	defer be.Close()
+	r, err := inference.Open(be, p.Model.Path, p.Tokenizer.Path)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	prompter, err := inference.NewPrompter(r.Tokenizer, p.Template)
+	if err != nil {
+		return fault.Wrap(fault.Recipe, err)
+	}
+	ids := make([][]int32, len(asked))
+	for i, q := range asked {
+		if ids[i], err = prompter.IDs([]chat.Message{{Role: chat.User, Content: q.Prompt}}, q.System); err != nil {
+			return fault.Wrap(fault.Recipe, fmt.Errorf("prompt %d: %w", i+1, err))
+		}
+	}
+	opt := p.Options()
+	opt.EOS = prompter.Stops()
+	in.Events.Progress(0, int64(len(ids)), "prompts", "")
+	answers, err := r.Complete(ctx, ids, opt, p.Stop, nil)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fault.Wrap(fault.Compute, err)
+	}
+	in.Events.Progress(int64(len(ids)), int64(len(ids)), "prompts", "")
+	return write(in, out, asked, answers)
+}
+
+func write(in engine.In, out engine.Out, asked []prompt, answers []inference.Completion) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	table := event.Table{Title: "answers", Columns: []string{"prompt", "answer", "ended by"}}
+	for i, a := range answers {
+		if err := enc.Encode(Answer{Prompt: asked[i].Prompt, Text: a.Text, Tokens: len(a.IDs), Reason: a.Reason}); err != nil {
+			return err
+		}
+		if i < 20 {
+			table.Rows = append(table.Rows, []string{asked[i].Prompt, a.Text, a.Reason})
+		}
+	}
+	in.Events.Table(table)
+	return renameio.WriteFile(out.Path("text"), b.Bytes(), 0o644)
+}
+
+// prompt is one question.
+type prompt struct {
+	Prompt string `json:"prompt"`
+	System string `json:"system"`
+}
+
+// maxLine bounds one line of a prompts file.
+const maxLine = 16 << 20
+
+// prompts are the listed ones and those of the file.
+func (p *Params) prompts() ([]prompt, error) {
+	var all []prompt
+	for _, text := range p.Prompts {
+		all = append(all, prompt{Prompt: text})
+	}
+	if p.File.Given() {
+		f, err := os.Open(p.File.Path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		sc := bufio.NewScanner(f)
+		sc.Buffer(nil, maxLine)
+		for n := 1; sc.Scan(); n++ {
+			line := sc.Bytes()
+			switch {
+			case !utf8.Valid(line):
+				return nil, fmt.Errorf("%s:%d: text is not UTF-8", p.File.Label, n)
+			case len(bytes.TrimSpace(line)) == 0:
+				continue
+			case line[0] != '{':
+				all = append(all, prompt{Prompt: string(line)})
+				continue
+			}
+			var q prompt
+			if err := json.Unmarshal(line, &q); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", p.File.Label, n, err)
+			}
+			all = append(all, q)
+		}
+		if err := sc.Err(); err != nil {
+			return nil, fmt.Errorf("read %s: %w", p.File.Label, err)
+		}
+	}
+	for i, q := range all {
+		if q.Prompt == "" {
+			return nil, fmt.Errorf("prompt %d is empty", i+1)
+		}
+		if q.System == "" {
+			all[i].System = p.System
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("nothing to ask: give prompts or prompts_file")
+	}
+	return all, nil
+}

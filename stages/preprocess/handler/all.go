@@ -1,0 +1,45 @@
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrUnknown is in the error for a name that no handler has.
+var ErrUnknown = errors.New("unknown style")
+
+// All lists the kinds of records, in the order of the documentation.
+func All() []Kind {
+	return []Kind{
+		pretrainKind(),
+		alpacaKind(),
+		sharegptKind(),
+		alpacaPairwiseKind(),
+		sharegptPairwiseKind(),
+		alpacaPretrainKind(),
+		generalKind(),
+		belleKind(),
+		mossKind(),
+		mossMultiTurnKind(),
+		leetcodeKind(),
+	}
+}
+
+// Lookup finds a kind by its style or by the reference's name.
+func Lookup(name string) (Kind, error) {
+	var styles []string
+	for _, k := range All() {
+		if name == k.Style || name == k.Reference {
+			return k, nil
+		}
+		styles = append(styles, k.Style)
+	}
+	switch name {
+	case "StackOverflowPythonPretrainHandler":
+		return Kind{}, fmt.Errorf("style %s: this handler fails on every record in the reference: join the columns to one text and use style pretrain", name)
+	case "LlamaFactoryInstructionHandler":
+		return Kind{}, fmt.Errorf("style %s: mixing the sets of a dataset_info.json is not supported: preprocess each with style alpaca or sharegpt, and merge them with merge_group_keys", name)
+	}
+	return Kind{}, fmt.Errorf("%w %q: want %s (or the reference's handler name)", ErrUnknown, name, strings.Join(styles, ", "))
+}

@@ -1,0 +1,49 @@
+package handler
+
+import (
+	"fmt"
+
+	"github.com/belay-ml/belay/stages/preprocess/record"
+)
+
+func pretrainKind() Kind {
+	return Kind{
+		Style: "pretrain", Reference: "GeneralPretrainHandler",
+		Doc:   "running text in the columns of json_keys, one index each",
+		Keyed: true,
+		New:   func(o Options) (Handler, error) { return pretrain{o}, nil },
+	}
+}
+
+// pretrain writes each column's text as a document.
+type pretrain struct{ Options }
+
+func (h pretrain) Fields() []string  { return h.Keys }
+func (h pretrain) Columns() []string { return h.Keys }
+
+func (h pretrain) Encode(r record.Record) (Document, error) {
+	doc := Document{Sequences: make([][][]int32, len(h.Keys))}
+	some := false
+	for i, key := range h.Keys {
+		text, ok, err := r.Text(key)
+		switch {
+		case err != nil:
+			return doc, err
+		case !ok && h.Compat:
+			return doc, fmt.Errorf("%s: %q is null, and the reference stops there: leave compat out to pass over such records", r.Place, key)
+		case text != "":
+			doc.Sequences[i] = [][]int32{h.encode(text)}
+			some = true
+		}
+	}
+	if !some {
+		doc.Dropped = "no text"
+	}
+	return doc, nil
+}
+
+func (o Options) encode(text string) []int32 {
+	ids := o.Tokenizer.Encode(nil, text, true)
+	ids, _ = o.end(ids, nil)
+	return ids
+}

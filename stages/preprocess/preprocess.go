@@ -1,0 +1,221 @@
+package preprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/tok"
+	"github.com/belay-ml/belay/models/tok/open"
+	"github.com/belay-ml/belay/stages/corpus"
+	"github.com/belay-ml/belay/stages/preprocess/handler"
+	"github.com/belay-ml/belay/stages/preprocess/record"
+)
+
+// Stage is the stage `preprocess`.
+type Stage struct{}
+
+// Describe says what the stage takes and makes.
+func (Stage) Describe() engine.Spec {
+	return engine.Spec{
+		Name:    "preprocess",
+		Version: 1,
+		Doc:     "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
+		Params:  Params{},
+		Outputs: []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
+		Resources: engine.Resources{
+			CPU: -1,
+		},
+	}
+}
+
+// Run reads the input and writes the index.
+func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
+	p, ok := in.Params.(*Params)
+	if !ok {
+		return fmt.Errorf("preprocess: parameters are %T", in.Params)
+	}
+	dir := out.Path("index")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("preprocess: %w", err)
+	}
+	var m corpus.Manifest
+	var err error
+	if len(p.MergeGroupKeys) > 0 {
+		m, err = merge(ctx, p, dir)
+	} else {
+		m, err = encode(ctx, p, in, dir)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fault.Wrap(fault.Data, fmt.Errorf("preprocess: %w", err))
+	}
+	if err := m.Write(dir); err != nil {
+		return fmt.Errorf("preprocess: %w", err)
+	}
+	out.Note("records", m.Records)
+	out.Note("samples", m.Samples)
+	out.Note("tokens", m.Tokens)
+	out.Note("dropped", m.Dropped)
+	return nil
+}
+
+// encode makes an index of data files.
+func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.Manifest, err error) {
+	kind, err := lookup(p, in.Events)
+	if err != nil {
+		return m, err
+	}
+	if err := p.check(kind); err != nil {
+		return m, err
+	}
+	o, pad, err := options(p, kind)
+	if err != nil {
+		return m, err
+	}
+	h, err := kind.New(o)
+	if err != nil {
+		return m, fault.Wrap(fault.Recipe, err)
+	}
+	files, left, err := record.Files(p.Input.Path, p.compat())
+	if err != nil {
+		return m, err
+	}
+	if len(left) > 0 {
+		in.Events.Warn("files of other formats are left out", map[string]any{"files": left})
+	}
+	if p.compat() && !slices.IsSorted(files) {
+		in.Events.Warn("compat rc3 reads the folder in the order of the file system, which a copy of it may not have", map[string]any{"files": files})
+	}
+	total, err := totalSize(files)
+	if err != nil {
+		return m, err
+	}
+
+	counts := newStats(o.Tokenizer)
+	t := &target{
+		dir: dir, prefix: p.OutputPrefix, work: in.Work, fields: h.Fields(), instruction: kind.Instruction,
+		dtype: corpus.I32, limit: p.SeqLength, truncate: p.OnLong == "truncate", pad: pad, subsets: p.Subsets, stats: counts,
+	}
+	if p.DType == "auto" {
+		t.dtype = corpus.Smallest(o.Tokenizer.VocabSize())
+	}
+	to, err := newSink(p, t)
+	if err != nil {
+		return m, err
+	}
+	defer to.abort()
+	pipe := &pipeline{
+		files: files, handler: h, workers: workers(p, in),
+		options: record.Options{Missing: p.compat()},
+		collect: func(docs []handler.Document, read int64) error {
+			for _, d := range docs {
+				counts.records++
+				if d.Dropped != "" {
+					counts.drop(d.Dropped)
+				} else if err := to.add(d); err != nil {
+					return err
+				}
+			}
+			in.Events.Progress(read, total, "bytes", fmt.Sprintf("%d records", counts.records))
+			return nil
+		},
+	}
+	if err := pipe.run(ctx); err != nil {
+		return m, err
+	}
+	if counts.samples == 0 && !p.compat() {
+		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.records, reasons(counts.dropped))
+	}
+	indexes, err := to.close()
+	if err != nil {
+		return m, err
+	}
+	if len(counts.dropped) > 0 {
+		in.Events.Warn("records were left out: "+reasons(counts.dropped), nil)
+	}
+	m = corpus.Manifest{
+		Format: 1, Style: kind.Style, Template: p.Template, Compat: p.Compat, Prefix: p.OutputPrefix,
+		Instruction: kind.Instruction, Pairs: kind.Pairs, Packed: p.Pack, SeqLength: p.SeqLength,
+		VocabSize: o.Tokenizer.VocabSize(), EOD: o.EOD, PAD: pad, LeftOut: left,
+		Records: counts.records, Samples: counts.samples, Tokens: counts.tokens, Trained: counts.trained,
+		Truncated: counts.truncated, Dropped: counts.dropped,
+		Lengths: counts.lengthSummary(), Histogram: counts.tokenSummary(), Indexes: indexes, Sample: counts.sample,
+	}
+	for _, f := range files {
+		m.Files = append(m.Files, filepath.Base(f))
+	}
+	return m, nil
+}
+
+// lookup finds the handler; the reference takes any unknown name for running text.
+func lookup(p *Params, events event.Stage) (handler.Kind, error) {
+	kind, err := handler.Lookup(p.Style)
+	if errors.Is(err, handler.ErrUnknown) && p.compat() {
+		events.Warn("unknown style is read as running text, as the reference does", map[string]any{"style": p.Style})
+		return handler.Lookup("pretrain")
+	}
+	return kind, fault.Wrap(fault.Recipe, err)
+}
+
+// options opens the tokenizer and fits the template to it.
+func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err error) {
+	var t tok.Tokenizer
+	if t, err = open.Dir(p.Tokenizer.Path); err != nil {
+		return o, 0, err
+	}
+	sp := t.Special()
+	o = handler.Options{
+		Tokenizer: t, EOD: sp.EOS, AppendEOD: p.AppendEOD, Keys: p.JSONKeys,
+		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(),
+	}
+	pad = sp.PAD
+	if kind.Keyed && len(o.Keys) == 0 {
+		o.Keys = []string{"text"}
+	}
+	if kind.Templated {
+		tmpl, err := chat.Load(p.Template)
+		if err != nil {
+			return o, 0, fault.Wrap(fault.Recipe, err)
+		}
+		if o.Template, err = tmpl.Bind(t, chat.Options{Compat: p.compat()}); err != nil {
+			return o, 0, fault.Wrap(fault.Recipe, err)
+		}
+		o.Tokenizer, o.EOD, pad = o.Template.Tokenizer(), o.Template.EOS(), o.Template.PAD()
+	}
+	if o.EOD < 0 && (p.AppendEOD || kind.Style == "moss_multiturn") {
+		return o, 0, fault.New(fault.Recipe, "append_eod: the tokenizer %s has no end-of-text token", p.Tokenizer.Label).
+			WithHint("set eos_token in its tokenizer_config.json, or leave append_eod out")
+	}
+	if pad < 0 {
+		pad = max(o.EOD, 0)
+	}
+	return o, pad, nil
+}
+
+func newSink(p *Params, t *target) (sink, error) {
+	switch {
+	case p.Pack:
+		return newPackSink(t, p.compat())
+	case p.compat():
+		return newRC3Sink(t)
+	}
+	return newPlainSink(t)
+}
+
+func workers(p *Params, in engine.In) int {
+	if p.Workers > 0 {
+		return p.Workers
+	}
+	return max(in.CPU, 1)
+}

@@ -1,0 +1,97 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/belay-ml/belay/models/chat/ordjson"
+)
+
+// MaxRecord is the size in bytes that a record may have.
+const MaxRecord = 256 << 20
+
+// Place is where a record begins: "data.jsonl:17" for line 17, or an entry number in a JSON array.
+type Place struct {
+	File  string
+	Line  int64 // from 1; 0 when Entry counts
+	Entry int64 // from 1, in a JSON array
+}
+
+func (p Place) String() string {
+	switch {
+	case p.Line > 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	case p.Entry > 0:
+		return fmt.Sprintf("%s: record %d", p.File, p.Entry)
+	}
+	return p.File
+}
+
+// Raw is a record that is not taken apart yet.
+type Raw struct {
+	Place Place
+	JSON  []byte   // a JSON value
+	Text  string   // a line of plain text
+	Names []string // columns of a CSV row
+	Cells []string // a CSV row; fewer than Names when the row is short
+}
+
+// Record is named fields in order. Values are those of package ordjson; a CSV cell and a line of text
+// are texts.
+type Record struct {
+	Place  Place
+	Fields *ordjson.Object
+}
+
+// Decode takes a record apart.
+func Decode(raw Raw) (Record, error) {
+	r := Record{Place: raw.Place}
+	switch {
+	case raw.JSON != nil:
+		v, err := ordjson.Parse(raw.JSON)
+		if err != nil {
+			return r, fmt.Errorf("%s: not JSON: %w", raw.Place, err)
+		}
+		o, ok := v.(*ordjson.Object)
+		if !ok {
+			return r, fmt.Errorf("%s: the record is %s, want an object", raw.Place, ordjson.TypeName(v))
+		}
+		if len(o.Keys) == 0 {
+			return r, fmt.Errorf("%s: the record is empty", raw.Place)
+		}
+		r.Fields = o
+	case raw.Names != nil:
+		r.Fields = &ordjson.Object{}
+		for i, name := range raw.Names {
+			if i < len(raw.Cells) {
+				r.Fields.Set(name, raw.Cells[i])
+			} else {
+				r.Fields.Set(name, nil)
+			}
+		}
+	default:
+		r.Fields = &ordjson.Object{Keys: []string{"text"}, Values: []any{raw.Text}}
+	}
+	return r, nil
+}
+
+// Has says whether the record has a field, null or not.
+func (r Record) Has(name string) bool {
+	_, ok := r.Fields.Get(name)
+	return ok
+}
+
+// Text is a field that must be a text; null and a missing field are "" with ok false.
+func (r Record) Text(name string) (text string, ok bool, err error) {
+	v, _ := r.Fields.Get(name)
+	switch v := v.(type) {
+	case nil:
+		return "", false, nil
+	case string:
+		return v, true, nil
+	}
+	return "", false, fmt.Errorf("%s: %q is %s, want a text", r.Place, name, ordjson.TypeName(v))
+}
+
+// Columns lists the fields for a message.
+func (r Record) Columns() string { return strings.Join(r.Fields.Keys, ", ") }

@@ -1,0 +1,105 @@
+package pretrain
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/belay-ml/belay/ascend/cpu"
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/stages/corpus"
+	"github.com/belay-ml/belay/stages/trainer"
+)
+
+// version is raised when the same inputs give other weights.
+const version = 1
+
+// Params are the stage's parameters.
+type Params struct {
+	Checkpoint artifact.Ref `yaml:"checkpoint" alias:"load" required:"true" kind:"megatron-checkpoint,hf-model" doc:"weights to begin with"`
+	Data       artifact.Ref `yaml:"data" alias:"data_path" required:"true" kind:"token-index" doc:"token index of pretraining text"`
+	Name       string       `yaml:"data_name" default:"" doc:"which index of the folder, without .idx; needed only when there are several"`
+	SeqLength  int          `yaml:"seq_length" required:"true" min:"2" doc:"tokens of one sample"`
+	Split      string       `yaml:"split" default:"100,0,0" doc:"shares of train, valid and test"`
+	EOD        int          `yaml:"eod_token" default:"-1" min:"-1" doc:"id that ends a document, for the three options below; -1 takes the model's eos"`
+	ResetPos   bool         `yaml:"reset_position_ids" default:"false" doc:"positions begin again after each document end"`
+	ResetMask  bool         `yaml:"reset_attention_mask" default:"false" doc:"documents inside a sample do not see one another"`
+	EODMask    bool         `yaml:"eod_mask_loss" default:"false" doc:"no loss on what follows a document end"`
+
+	trainer.Hyper  `yaml:",inline"`
+	trainer.Layout `yaml:",inline"`
+}
+
+// Stage pretrains.
+type Stage struct{}
+
+// Describe says what the stage takes and gives.
+func (Stage) Describe() engine.Spec {
+	return engine.Spec{
+		Name:    "pretrain",
+		Version: version,
+		Doc:     "Train a model on next-token prediction over a token index, in Megatron's sample order.",
+		Params:  Params{},
+		Outputs: []artifact.Port{
+			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "trained weights in Megatron-Core form"},
+			{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json and the curve train.jsonl"},
+		},
+		Resumable: true,
+		Backend:   true,
+		Resources: engine.Resources{CPU: -1},
+	}
+}
+
+// Run trains.
+func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
+	p := in.Params.(*Params)
+	be := cpu.New(in.CPU)
+	defer be.Close()
+	loaded, err := trainer.Load(be, p.Checkpoint.Path)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	index, err := openIndex(p.Data.Path, p.Name)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	defer index.Close()
+	data, err := newSamples(p, index, loaded.Meta.Config.EOS)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	res, err := trainer.Run(ctx, trainer.Job{
+		Model: loaded.Model, Data: data, Hyper: p.Hyper, SeqLen: p.SeqLength, Work: in.Work, Events: in.Events, Version: version,
+	})
+	if err != nil {
+		return err
+	}
+	return trainer.Finish(ctx, loaded, p.Layout, res, in, out)
+}
+
+// openIndex opens the folder's only token index, or the named one.
+func openIndex(dir, name string) (*corpus.Index, error) {
+	if name != "" {
+		return corpus.Open(filepath.Join(dir, name))
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.idx"))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(filepath.Base(f), ".idx"))
+	}
+	slices.Sort(names)
+	switch len(names) {
+	case 0:
+		return nil, fmt.Errorf("no .idx file in %s", dir)
+	case 1:
+		return corpus.Open(filepath.Join(dir, names[0]))
+	}
+	return nil, fmt.Errorf("%s holds several indexes (%s): choose one with data_name", dir, strings.Join(names, ", "))
+}
