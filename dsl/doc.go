@@ -7,8 +7,9 @@
 //
 // pos: file, line, column, span. diag: diagnostics and their printers. ast: the tree of a recipe, which
 // keeps where each value was written through extends and overrides. expr: ${ ... } expressions, typed
-// before they run. check: names, types, kinds, cycles, instances. compile: the front door, from a path to
-// a graph. stagecall: one stage by itself from the command line. schema: JSON Schemas for editors.
+// before they run. check: who reads whom, cycles, parameters of the
+// caller, problems put in their place. compile: the front door, from a path (or one stage's command line) to
+// a graph: matrix, evaluation, inputs and kinds. schema: JSON Schemas for editors.
 //
 // # Invariants
 //

@@ -17,10 +17,14 @@ import (
 func (b *builder) sets(sets []string) {
 	for _, text := range sets {
 		target, value, ok := strings.Cut(text, "=")
+		name, path, dotted := strings.Cut(target, ".")
+		s := b.byName[name]
+		if s != nil && secret(s.kind, path) {
+			text = target + "=***"
+		}
 		f := pos.NewInline("--set "+text, b.opt.Dir, value)
 		all := pos.Of(f, 0, len(value))
-		name, path, dotted := strings.Cut(target, ".")
-		switch s := b.byName[name]; {
+		switch {
 		case !ok || !dotted || path == "":
 			b.diags.Errorf(all, "write --set stage.parameter=value", "bad override")
 		case s == nil:
@@ -64,6 +68,15 @@ func (b *builder) given(k *kind, f *pos.File, path []string, value string) *ast.
 	return n
 }
 
+// secret says whether a parameter's value must not show in messages.
+func secret(k *kind, path string) bool {
+	if k == nil {
+		return false
+	}
+	f, ok := k.schema.Lookup(path)
+	return ok && f.Class == param.Secret
+}
+
 func verbatim(k *kind, path []string, value string) bool {
 	if k == nil {
 		return false
@@ -104,6 +117,9 @@ func Stage(name string, with []string, opt Options) (*engine.Graph, diag.List) {
 	seen := map[string]bool{}
 	for _, text := range with {
 		target, value, ok := strings.Cut(text, "=")
+		if secret(k, target) {
+			text = target + "=***"
+		}
 		f := pos.NewInline("--with "+text, opt.Dir, value)
 		all := pos.Of(f, 0, len(value))
 		if !ok || target == "" {

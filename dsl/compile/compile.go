@@ -60,7 +60,9 @@ func finish(l diag.List) diag.List {
 	for i := range l {
 		f := l[i].Subject.Start.File
 		for f != nil && f.Via.Known() {
-			l[i].Notes = append(slices.Clip(l[i].Notes), diag.Note{Text: "extends " + f.Name, Span: f.Via})
+			if n := (diag.Note{Text: "extends " + f.Name, Span: f.Via}); !slices.Contains(l[i].Notes, n) {
+				l[i].Notes = append(slices.Clip(l[i].Notes), n)
+			}
 			f = f.Via.Start.File
 		}
 	}

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -71,6 +72,34 @@ func (b *builder) text(f frame, n *ast.Node) (any, bool) {
 	if whole, ok := expr.Whole(parts); ok {
 		return b.expression(f, n, whole, "")
 	}
+	if parts[0].IsExpr && len(parts) > 1 && strings.HasPrefix(parts[1].Text, "/") {
+		if v, ok := b.expression(f, n, parts[0], ""); ok {
+			if ref, isRef := v.(expr.Ref); isRef {
+				return b.inside(f, n, ref, parts[1:])
+			}
+		} else {
+			return nil, false
+		}
+	}
+	return b.joined(f, n, parts)
+}
+
+// inside is a path below an artifact: "${data.files}/train".
+func (b *builder) inside(f frame, n *ast.Node, ref expr.Ref, parts []expr.Part) (any, bool) {
+	v, ok := b.joined(f, n, parts)
+	if !ok {
+		return nil, false
+	}
+	sub := strings.TrimPrefix(v.(string), "/")
+	if !fs.ValidPath(sub) || sub == "." {
+		b.diags.Errorf(n.Span, "write ${stage.port}/folder/file, without . and ..", "%q is no path inside an artifact", sub)
+		return nil, false
+	}
+	return expr.Inside(ref, sub), true
+}
+
+// joined is text with the values of its expressions.
+func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 	var out strings.Builder
 	all := true
 	for _, part := range parts {
@@ -87,7 +116,7 @@ func (b *builder) text(f frame, n *ast.Node) (any, bool) {
 		if !ok {
 			hint := "join([...], \",\") makes text of a list"
 			if _, isRef := v.(expr.Ref); isRef {
-				hint = "give it to an input field by itself, or to `inputs:` of a command stage, which gets it as a variable"
+				hint = "an input field takes it by itself or with a path behind it (${data.files}/train); `inputs:` of a command stage hands it on as a variable"
 			}
 			at := n.Within(part.Nth, 0, expr.Lead+len([]rune(part.Source))+1)
 			b.diags.Errorf(at, hint, "%s cannot stand inside text", words(v))

@@ -209,7 +209,7 @@ func (w *inputs) artifact(f *param.Field, path string, t expr.Target, node *ast.
 		w.errorf(node, w.b.makers(t.Kind, f.Kinds), "%s.%s wants %s, but %s.%s is %s", w.s.Name, path, strings.Join(kinds, " or "), t.ID, t.Port, t.Kind)
 		return nil, false
 	}
-	return engine.Output{Node: t.Node, Port: t.Port}, true
+	return engine.Output{Node: t.Node, Port: t.Port, Sub: t.Sub}, true
 }
 
 // makers is a hint: stage kinds that take an artifact of one kind and make one of the wanted kinds.
@@ -238,11 +238,11 @@ func (w *inputs) path(path, text string, node *ast.Node) (any, bool) {
 		w.errorf(node, "download it in a stage that uses hf-download, and read that stage's port", "%s: %s is on a hub, and inputs are local", path, text)
 		return nil, false
 	}
-	dir, as := w.b.opt.Dir, text
+	dir, as, inline := w.b.opt.Dir, text, false
 	if node != nil {
 		from, _ := w.b.source(w.in.cell, node)
 		if f := from.File(); f != nil {
-			dir = f.Dir
+			dir, inline = f.Dir, f.Inline
 		}
 		if from.Kind == ast.Text && (w.b.literal || !expr.Holds(from.Text)) {
 			as = from.Text
@@ -255,7 +255,7 @@ func (w *inputs) path(path, text string, node *ast.Node) (any, bool) {
 	abs = filepath.Clean(abs)
 	if !w.b.there(abs) {
 		hint := "paths in a recipe are relative to it"
-		if node != nil && node.File() != nil && node.File().Inline {
+		if inline {
 			hint = "paths on the command line are relative to the working directory"
 		}
 		if strings.ContainsAny(text, "*?[") {

@@ -88,7 +88,11 @@ func checkNames(parsed *Parsed, scope *Scope) []Problem {
 					add(x, why, "%s is not available here", x.Value)
 					return
 				}
-				add(x, nearOf(x.Value, scope.names()), "unknown name %s", x.Value)
+				hint := nearOf(x.Value, scope.names())
+				if x.Value == strings.ToUpper(x.Value) && !strings.HasPrefix(hint, "did you") {
+					hint = fmt.Sprintf("write $${%s} for a variable of the shell", x.Value)
+				}
+				add(x, hint, "unknown name %s", x.Value)
 			}
 		case *ast.MemberNode:
 			chain, id := chainOf(x)

@@ -1,6 +1,10 @@
 package expr
 
-import "github.com/belay-ml/belay/engine/artifact"
+import (
+	"path"
+
+	"github.com/belay-ml/belay/engine/artifact"
+)
 
 // Ref is an artifact as expressions see it. It has no exported field or method, which is what makes it opaque.
 type Ref struct{ target Target }
@@ -11,6 +15,7 @@ type Target struct {
 	ID   string // of the node
 	Port string
 	Kind artifact.Kind
+	Sub  string // slash-separated path inside the port; "" is all of it
 }
 
 // RefTo makes the reference to a port.
@@ -18,3 +23,10 @@ func RefTo(t Target) Ref { return Ref{target: t} }
 
 // TargetOf is what the reference stands for.
 func TargetOf(r Ref) Target { return r.target }
+
+// Inside is the reference to a file or folder inside what r stands for. Its kind is not known: a folder of
+// an artifact need not be what the whole is.
+func Inside(r Ref, sub string) Ref {
+	r.target.Sub, r.target.Kind = path.Join(r.target.Sub, sub), artifact.Unspecified
+	return r
+}

@@ -90,7 +90,9 @@ func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*in
 			if up.node.Off == "" && !slices.ContainsFunc(up.ports, func(p artifact.Port) bool { return p.Name == from.Port }) {
 				return nil, fmt.Errorf("input %s reads %s.%s, which has no such port", path, up.node.ID, from.Port)
 			}
-			item.label = up.node.ID + "." + from.Port
+			if item.label = up.node.ID + "." + from.Port; from.Sub != "" {
+				item.label += "/" + from.Sub
+			}
 			in.data = append(in.data, from.Node)
 		case engine.Source:
 			item.label = from.As

@@ -3,7 +3,10 @@ package sched
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"path"
+	"path/filepath"
 	"sync"
 
 	"github.com/belay-ml/belay/engine"
@@ -49,6 +52,11 @@ func (r *resolver) inputs(ctx context.Context, in *instance, records []*store.Re
 			}
 			ref = rec.Ref(from.Port, item.label)
 			origin.Artifact, origin.Rel = rec.Digest, rec.Ports[from.Port].Path
+			if from.Sub != "" {
+				if err := inside(rec, from.Sub, &ref, &origin); err != nil {
+					return nil, err
+				}
+			}
 		case engine.Source:
 			d, err := r.source(ctx, from)
 			if err != nil {
@@ -61,6 +69,22 @@ func (r *resolver) inputs(ctx context.Context, in *instance, records []*store.Re
 		out.parents[item.label] = ref.Digest
 	}
 	return out, nil
+}
+
+// inside narrows an input to a file or folder of a port.
+func inside(rec *store.Record, sub string, ref *artifact.Ref, origin *store.Input) error {
+	t, err := rec.Tree()
+	if err != nil {
+		return fmt.Errorf("read input %s: %w", ref.Label, err)
+	}
+	origin.Rel = path.Join(origin.Rel, sub)
+	d, _, ok := t.At(origin.Rel)
+	if !ok {
+		return fault.New(fault.Data, "read input %s: the artifact holds no such file or folder", ref.Label).
+			WithHint("belay inspect %s lists what it holds", ref.Path)
+	}
+	ref.Path, ref.Digest, ref.Kind = filepath.Join(ref.Path, filepath.FromSlash(sub)), d, artifact.Unspecified
+	return nil
 }
 
 func (r *resolver) source(ctx context.Context, s engine.Source) (artifact.Digest, error) {
