@@ -445,6 +445,26 @@ func TestScratchKeepsOnlyResumableWork(t *testing.T) {
 	}
 }
 
+// A process that dies leaves its scratch to the next one that takes the lock.
+func TestScratchOfADeadProcessIsEmptied(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir(), nil)
+	for range 2 {
+		sc, err := s.Scratch(keyOf("k"), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range []string{sc.Work, sc.Out} {
+			if list, err := os.ReadDir(dir); len(list) > 0 || err != nil {
+				t.Errorf("%s is not empty: %v %v", dir, list, err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o444); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestLastSuccessIsKeptPerInstance(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), nil)

@@ -269,7 +269,9 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 		}
 		return path
 	}
-	f := func(name string, d dtype.DType, n int) ckpt.Info { return ckpt.Info{Name: name, DType: d, Shape: []int{n}} }
+	f := func(name string, d dtype.DType, n int) ckpt.Info {
+		return ckpt.Info{Name: name, DType: d, Shape: []int{n}}
+	}
 	a := write("a", []ckpt.Info{f("x", dtype.F32, 3), f("y", dtype.F32, 2), f("only a", dtype.F32, 1)}, 1, 2, 3)
 	b := write("b", []ckpt.Info{f("x", dtype.BF16, 3), f("y", dtype.F32, 1), f("only b", dtype.F32, 1)}, 1, 2.5, 3)
 	c, err := Compare(context.Background(), a, b, OpenOptions{})

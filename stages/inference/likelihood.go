@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
-	"unicode"
+	"slices"
 
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/decoder"
 )
 
@@ -27,55 +27,31 @@ type Score struct {
 	Context int     // tokens of the context, before it was cut to the window
 }
 
-// pair is a request as token ids.
-type pair struct{ context, continuation []int32 }
-
 // sequence is one input row with the requests it answers.
 type sequence struct {
 	ids      []int32
 	requests []int // all with a one-token continuation when there is more than one
 }
 
-// LogLikelihood scores every request. batch is the most tokens of one forward pass; progress, when
-// not nil, is told how many requests are done.
+// LogLikelihood scores every request. Requests with the same context should stand side by side.
+// batch is the most tokens of one forward pass; progress, when not nil, is told how many requests are
+// done.
 func (r *Runner) LogLikelihood(ctx context.Context, requests []Request, batch int, progress func(done int)) ([]Score, error) {
-	pairs := make([]pair, len(requests))
-	scores := make([]Score, len(requests))
-	var seqs []sequence
-	index := map[string]int{}
-	longest := 1
-	for i, q := range requests {
-		p, err := r.encode(q)
-		if err != nil {
-			return nil, fmt.Errorf("score request %d: %w", i+1, err)
-		}
-		scores[i].Tokens, scores[i].Context = len(p.continuation), len(p.context)
-		p = r.fit(p)
-		pairs[i] = p
-		input := append(append([]int32(nil), p.context...), p.continuation...)
-		input = input[:len(input)-1]
-		longest = max(longest, len(input))
-		if len(p.continuation) == 1 {
-			key := keyOf(input)
-			if at, ok := index[key]; ok {
-				seqs[at].requests = append(seqs[at].requests, i)
-				continue
-			}
-			index[key] = len(seqs)
-		}
-		seqs = append(seqs, sequence{ids: input, requests: []int{i}})
-	}
-	b, err := r.Model.NewBatch(decoder.Options{MaxTokens: max(batch, longest)})
+	s := scorer{runner: r, pairs: make([]pair, len(requests)), scores: make([]Score, len(requests))}
+	seqs, longest, err := s.sequences(ctx, requests)
 	if err != nil {
+		return nil, err
+	}
+	batch = max(batch, longest)
+	if s.batch, err = r.Model.NewBatch(decoder.Options{MaxTokens: batch}); err != nil {
 		return nil, fmt.Errorf("score: %w", err)
 	}
-	s := scorer{runner: r, batch: b, pairs: pairs, scores: scores}
 	done := 0
 	for from := 0; from < len(seqs); {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		to, room := from, max(batch, longest)
+		to, room := from, batch
 		for to < len(seqs) && len(seqs[to].ids) <= room {
 			room -= len(seqs[to].ids)
 			to++
@@ -85,80 +61,63 @@ func (r *Runner) LogLikelihood(ctx context.Context, requests []Request, batch in
 		}
 		for _, q := range seqs[from:to] {
 			done += len(q.requests)
+			for _, at := range q.requests {
+				if math.IsNaN(s.scores[at].LogProb) {
+					return nil, fault.New(fault.Compute, "score request %d: the log-likelihood is not a number", at+1).
+						WithHint("do the model's weights hold NaN or infinity?")
+				}
+			}
 		}
 		if progress != nil {
 			progress(done)
 		}
 		from = to
 	}
-	return scores, nil
+	return s.scores, nil
 }
 
-// encode tokenizes a request: blanks at the end of the context move to the continuation, whose ids
-// are what the joint text has beyond the context's own.
-func (r *Runner) encode(q Request) (pair, error) {
-	var p pair
-	switch {
-	case q.IDs != nil:
-		p = pair{q.IDs, r.Tokenizer.Encode(nil, q.Continuation, false)}
-	case q.Context == "":
-		prefix := r.prefix()
-		if prefix < 0 {
-			return p, fmt.Errorf("an empty context needs a bos or eos token, and the tokenizer has neither")
+// sequences tokenizes all requests and joins those that one row answers: one-token continuations of
+// the same context.
+func (s *scorer) sequences(ctx context.Context, requests []Request) (seqs []sequence, longest int, err error) {
+	index := map[string]int{}
+	e := encoder{runner: s.runner}
+	var key []byte
+	longest = 1
+	for i, q := range requests {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
 		}
-		ids := r.Tokenizer.Encode(nil, q.Continuation, false)
-		if len(ids) > 1 && ids[0] == prefix {
-			p = pair{ids[:1], ids[1:]}
+		p, err := e.encode(q)
+		if err == nil {
+			s.scores[i].Tokens, s.scores[i].Context = len(p.continuation), len(p.context)
+			p, err = s.runner.fit(p)
+		}
+		if err != nil {
+			return nil, 0, fault.Wrap(fault.Data, fmt.Errorf("score request %d: %w", i+1, err))
+		}
+		s.pairs[i] = p
+		ids := p.context
+		if n := len(p.continuation); n > 1 {
+			ids = slices.Concat(p.context, p.continuation[:n-1])
 		} else {
-			p = pair{[]int32{prefix}, ids}
+			key = appendKey(key[:0], ids)
+			if at, ok := index[string(key)]; ok {
+				seqs[at].requests = append(seqs[at].requests, i)
+				continue
+			}
+			index[string(key)] = len(seqs)
 		}
-	default:
-		context := strings.TrimRightFunc(q.Context, unicode.IsSpace)
-		continuation := q.Context[len(context):] + q.Continuation
-		whole := r.Tokenizer.Encode(nil, context+continuation, true)
-		own := r.Tokenizer.Encode(nil, context, true)
-		if len(own) > len(whole) {
-			own = own[:len(whole)]
-		}
-		p = pair{own, whole[len(own):]}
+		longest = max(longest, len(ids))
+		seqs = append(seqs, sequence{ids: ids, requests: []int{i}})
 	}
-	if len(p.continuation) == 0 {
-		return p, fmt.Errorf("the continuation %q has no tokens of its own", q.Continuation)
-	}
-	if len(p.context) == 0 {
-		return p, fmt.Errorf("the context %q has no tokens", q.Context)
-	}
-	return p, nil
+	return seqs, longest, nil
 }
 
-// fit cuts a pair from the left to the model's window: window+1 ids, the last of which is no input.
-func (r *Runner) fit(p pair) pair {
-	window := r.Model.Config().MaxPositions
-	if over := len(p.context) + len(p.continuation) - (window + 1); window > 0 && over > 0 {
-		if over >= len(p.context) {
-			p.continuation = p.continuation[over-len(p.context)+1:]
-			over = len(p.context) - 1
-		}
-		p.context = p.context[over:]
-	}
-	return p
-}
-
-// prefix is the token that stands for an empty context.
-func (r *Runner) prefix() int32 {
-	sp := r.Tokenizer.Special()
-	if sp.BOS >= 0 {
-		return sp.BOS
-	}
-	return sp.EOS
-}
-
-func keyOf(ids []int32) string {
-	b := make([]byte, 0, 4*len(ids))
+func appendKey(b []byte, ids []int32) []byte {
 	for _, id := range ids {
 		b = append(b, byte(id), byte(id>>8), byte(id>>16), byte(id>>24))
 	}
-	return string(b)
+	return b
 }
 
 // scorer runs batches of sequences.

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/belay-ml/belay/models/chat"
@@ -13,8 +14,7 @@ type Prompter struct {
 	bound *chat.Bound // nil for plain text
 }
 
-// NewPrompter fits a template to the runner's tokenizer; the empty name means plain text. Generation
-// then ends at the template's stop words too.
+// NewPrompter fits a template to a tokenizer; the empty name means plain text.
 func NewPrompter(t tok.Tokenizer, template string) (*Prompter, error) {
 	if template == "" {
 		return &Prompter{tok: t}, nil
@@ -47,7 +47,10 @@ func (p *Prompter) IDs(messages []chat.Message, system string) ([]int32, error) 
 	if p.bound != nil {
 		return p.bound.Prompt(messages, system, "")
 	}
-	if len(messages) != 1 || system != "" {
+	if system != "" {
+		return nil, errors.New("a system text needs a template: plain text has no place for it")
+	}
+	if len(messages) != 1 {
 		return nil, fmt.Errorf("a conversation of %d messages needs a template", len(messages))
 	}
 	return p.tok.Encode(nil, messages[0].Content, true), nil

@@ -2,11 +2,12 @@ package inference
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/belay-ml/belay/ascend/op"
-	"github.com/belay-ml/belay/models/convert"
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/decoder"
 	"github.com/belay-ml/belay/models/decoder/generate"
 	"github.com/belay-ml/belay/models/tok"
@@ -19,8 +20,8 @@ type Runner struct {
 	Tokenizer tok.Tokenizer
 }
 
-// Open loads the checkpoint directory model, of any format that package convert recognises, onto be.
-// tokenizer is a directory with a tokenizer; empty means the model directory.
+// Open loads a checkpoint directory (see Load) with its tokenizer. tokenizer is a directory with one;
+// empty means the model's directory.
 func Open(be op.Backend, model, tokenizer string) (*Runner, error) {
 	if tokenizer == "" {
 		tokenizer = model
@@ -29,61 +30,54 @@ func Open(be op.Backend, model, tokenizer string) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := Load(be, model)
+	m, _, err := Load(be, model)
 	if err != nil {
 		return nil, err
 	}
 	return &Runner{Model: m, Tokenizer: t}, nil
 }
 
-// Load builds the model of a checkpoint directory; adapters in it are merged.
-func Load(be op.Backend, dir string) (*decoder.Model, error) {
-	src, meta, err := convert.OpenCanonical(dir, convert.OpenOptions{Merge: true})
-	if err != nil {
-		return nil, err
-	}
-	defer src.Close()
-	m, err := decoder.New(be, meta.Config)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
-	}
-	if err := m.Load(src); err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
-	}
-	return m, nil
-}
-
 // Completion is what a prompt was continued with.
 type Completion struct {
-	Text   string
+	Text   string // without the token or the text that ended it
 	IDs    []int32
 	Reason string // eos, stop or length
 }
 
-// Complete continues every prompt. stop holds texts that end a continuation; they are left out of it.
-// piece, when not nil, hears the text of prompt 0 as it grows.
+// Complete continues every prompt. Tokens in opt.EOS end a continuation, and so do the model's own;
+// texts in stop do too. piece, when not nil, hears the text of prompt 0 as it grows: whole
+// characters that no stop text can begin with any more.
 func (r *Runner) Complete(ctx context.Context, prompts [][]int32, opt generate.Options, stop []string, piece func(string)) ([]Completion, error) {
-	if len(opt.EOS) == 0 {
-		opt.EOS = r.ends()
+	if slices.Contains(stop, "") {
+		return nil, fault.Wrap(fault.Recipe, errors.New("stop: an empty text would end every answer at once"))
 	}
-	streams := make([]tail, len(prompts))
+	for i, p := range prompts {
+		if err := r.checkIDs(p); err != nil {
+			return nil, fmt.Errorf("prompt %d: %w", i+1, err)
+		}
+	}
+	opt.EOS = r.ends(opt.EOS)
+	streams := make([]*stream, len(prompts))
+	heard := opt.Token
 	opt.Token = func(prompt int, id int32) bool {
-		s := &streams[prompt]
-		s.ids = append(s.ids, id)
-		text := r.Tokenizer.Decode(s.ids, true)
-		for _, word := range stop {
-			if at := strings.Index(text, word); at >= 0 {
-				s.cut = at + 1
-				return true
-			}
+		ended := heard != nil && heard(prompt, id)
+		show := piece
+		if prompt != 0 {
+			show = nil
 		}
-		if piece != nil && prompt == 0 {
-			if grown := strings.TrimRight(text, "\uFFFD"); len(grown) > s.shown {
-				piece(grown[s.shown:])
-				s.shown = len(grown)
-			}
+		if (len(stop) == 0 && show == nil) || slices.Contains(opt.EOS, id) {
+			return ended
 		}
-		return false
+		s := streams[prompt]
+		if s == nil {
+			s = &stream{decoder: tok.NewDecoder(r.Tokenizer, true), stop: stop}
+			streams[prompt] = s
+		}
+		ended = s.push(s.decoder.Push(id)) || ended
+		if show != nil {
+			s.show(show)
+		}
+		return ended
 	}
 	results, err := generate.Run(ctx, r.Model, prompts, opt)
 	if err != nil {
@@ -91,28 +85,47 @@ func (r *Runner) Complete(ctx context.Context, prompts [][]int32, opt generate.O
 	}
 	out := make([]Completion, len(results))
 	for i, res := range results {
-		out[i] = Completion{Text: r.Tokenizer.Decode(res.IDs, true), IDs: res.IDs, Reason: string(res.Reason)}
-		if cut := streams[i].cut; cut > 0 {
-			out[i].Text = out[i].Text[:min(cut-1, len(out[i].Text))]
+		out[i] = Completion{IDs: res.IDs, Reason: string(res.Reason)}
+		ids := res.IDs
+		if res.Reason == generate.EOS {
+			ids = ids[:len(ids)-1]
+		}
+		s := streams[i]
+		if s != nil && s.finish() {
+			out[i].Text, out[i].Reason = string(s.text), string(generate.Stop)
+		} else {
+			out[i].Text = r.Tokenizer.Decode(ids, true)
+		}
+		if s != nil && i == 0 && piece != nil {
+			s.show(piece)
 		}
 	}
 	return out, nil
 }
 
-// tail is what one prompt has yielded so far.
-type tail struct {
-	ids   []int32
-	shown int // bytes handed to piece
-	cut   int // 1 + where a stop text begins; 0 when none came
+// ends are the tokens that end a text: those given, and the config's, or else the tokenizer's.
+func (r *Runner) ends(given []int32) []int32 {
+	ends := slices.Clone(given)
+	own := r.Model.Config().EOS
+	if eos := r.Tokenizer.Special().EOS; len(own) == 0 && eos >= 0 {
+		own = []int32{eos}
+	}
+	for _, id := range own {
+		if !slices.Contains(ends, id) {
+			ends = append(ends, id)
+		}
+	}
+	return ends
 }
 
-// ends are the tokens that end a text: the config's, else the tokenizer's.
-func (r *Runner) ends() []int32 {
-	if eos := r.Model.Config().EOS; len(eos) > 0 {
-		return eos
-	}
-	if eos := r.Tokenizer.Special().EOS; eos >= 0 {
-		return []int32{eos}
+// checkIDs refuses ids that the model has no row for.
+func (r *Runner) checkIDs(ids []int32) error {
+	vocab := r.Model.Config().Vocab
+	for _, id := range ids {
+		if id < 0 || int(id) >= vocab {
+			return fault.New(fault.Data, "token %d (%q) is outside the model's vocabulary of %d", id, r.Tokenizer.Token(id), vocab).
+				WithHint("is the tokenizer that of another model, or does the template add tokens that the model does not know?")
+		}
 	}
 	return nil
 }

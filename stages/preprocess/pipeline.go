@@ -50,7 +50,7 @@ type pipeline struct {
 func (p *pipeline) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	jobs := make(chan *batch, p.workers)
-	jobs, order := jobs, make(chan *batch, 2*p.workers)
+	order := make(chan *batch, 2*p.workers)
 	g.Go(func() error {
 		defer close(order)
 		defer close(jobs)
@@ -81,7 +81,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		c := collector{needed: p.handler.Columns(), collect: p.collect}
 		for b := range order {
 			select {
-			case <-ctx.Done():
+			case <-b.done:
 			case <-ctx.Done():
 				return ctx.Err()
 			}

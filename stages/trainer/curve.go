@@ -28,7 +28,8 @@ type Summary struct {
 	Iterations int     `json:"iterations"`
 	FirstLoss  float64 `json:"first_loss"`
 	FinalLoss  float64 `json:"final_loss"` // mean of the last tenth of the curve, at least one point
-	Tokens     int64   `json:"tokens,omitempty"`
+	Skipped    int     `json:"skipped_iterations"`
+	Tokens     int64   `json:"tokens"`
 	Parameters int     `json:"parameters"`
 	Trained    int     `json:"trained_parameters"`
 }
@@ -45,6 +46,7 @@ func Summarise(curve []Point) Summary {
 	if len(kept) == 0 {
 		return s
 	}
+	s.Skipped = len(curve) - len(kept)
 	s.FirstLoss = kept[0].Loss
 	tail := kept[len(kept)-max(1, len(kept)/10):]
 	for _, p := range tail {

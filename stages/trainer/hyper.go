@@ -23,29 +23,38 @@ type Hyper struct {
 	AdamBeta2       float64 `yaml:"adam_beta2" default:"0.999" min:"0" max:"1" doc:"decay of the second moment"`
 	AdamEps         float64 `yaml:"adam_eps" default:"1e-8" min:"0" doc:"added to the root of the second moment"`
 	ClipGrad        float64 `yaml:"clip_grad" default:"1.0" min:"0" doc:"largest L2 norm of the gradient; 0 means no clipping"`
-	Seed            int64   `yaml:"seed" default:"1234" min:"0" doc:"seed of initial values and of the order of the data"`
+	Seed            int64   `yaml:"seed" default:"1234" min:"0" max:"4294967295" doc:"seed of the order of the data and of adapters' initial values"`
 	OnNaN           string  `yaml:"on_nan" default:"stop" enum:"stop,skip" doc:"what to do when the loss or the gradient is not a number: stop the run, or skip the step"`
 	LogInterval     int     `yaml:"log_interval" default:"10" min:"1" key:"no" doc:"iterations between two points of the curves on screen"`
 	SaveInterval    int     `yaml:"save_interval" default:"100" min:"1" key:"no" doc:"iterations between two resume points of an interrupted run"`
 }
 
-// Layout is how a checkpoint is cut into rank files.
-type Layout struct {
-	TP    int    `yaml:"tp" alias:"tensor_model_parallel_size" default:"0" min:"0" doc:"tensor parallel size of the saved checkpoint; 0 keeps the source's"`
-	PP    int    `yaml:"pp" alias:"pipeline_model_parallel_size" default:"0" min:"0" doc:"pipeline parallel size of the saved checkpoint; 0 keeps the source's"`
-	DType string `yaml:"dtype" alias:"params_dtype" default:"" enum:",fp32,bf16,fp16" doc:"element type of the saved weights; empty keeps the source's. Training computes in fp32"`
+// Check says what no run can be made of, before any weights are read.
+func (h Hyper) Check() error {
+	if h.GlobalBatchSize%h.MicroBatchSize != 0 {
+		return fault.New(fault.Recipe, "global_batch_size %d is no multiple of micro_batch_size %d", h.GlobalBatchSize, h.MicroBatchSize)
+	}
+	for _, b := range []struct {
+		name string
+		x    float64
+	}{{"adam_beta1", h.AdamBeta1}, {"adam_beta2", h.AdamBeta2}} {
+		if !(b.x >= 0 && float32(b.x) < 1) {
+			return fault.New(fault.Recipe, "%s %g: want a number from 0 to below 1", b.name, b.x)
+		}
+	}
+	// Rows of the embedding that no sample holds have a second moment of 0.
+	if !(float32(h.AdamEps) > 0) {
+		return fault.New(fault.Recipe, "adam_eps %g: want a number above 0", h.AdamEps)
+	}
+	if !(h.ClipGrad >= 0) {
+		return fault.New(fault.Recipe, "clip_grad %g: want a number that is not negative", h.ClipGrad)
+	}
+	_, err := h.schedule()
+	return err
 }
 
-// microBatches is the number of micro batches an optimizer step, or what is wrong.
-func (h Hyper) microBatches() (int, error) {
-	if h.GlobalBatchSize == 0 {
-		return 1, nil
-	}
-	if h.GlobalBatchSize%h.MicroBatchSize != 0 {
-		return 0, fault.New(fault.Recipe, "global_batch_size %d is no multiple of micro_batch_size %d", h.GlobalBatchSize, h.MicroBatchSize)
-	}
-	return h.GlobalBatchSize / h.MicroBatchSize, nil
-}
+// Samples is the number of sequences of the whole run.
+func (h Hyper) Samples() int64 { return int64(h.TrainIters) * h.sequences() }
 
 // sequences is the number of sequences an optimizer step.
 func (h Hyper) sequences() int64 {

@@ -4,23 +4,29 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/google/renameio/v2"
+
 	"github.com/belay-ml/belay/ascend/dtype"
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/ckpt"
 	"github.com/belay-ml/belay/models/ckpt/safetensors"
 )
 
-// state is state.json of a resume point. Its presence marks the point as whole: it is written last.
+// state is state.json of a resume point. It is written last.
 type state struct {
-	Version int     `json:"version"` // of the stage that wrote it
-	Done    int     `json:"done"`
-	Updates int     `json:"updates"`
-	Curve   []Point `json:"curve"`
+	Version int               `json:"version"` // of the stage that wrote it
+	Done    int               `json:"done"`
+	Updates int               `json:"updates"`
+	Tokens  int64             `json:"tokens"`
+	Files   map[string]uint32 `json:"crc32c"` // of the tensor files: a damaged one must not train on
+	Curve   []Point           `json:"curve"`
 }
 
 const (
@@ -28,48 +34,60 @@ const (
 	stateFile = "state.json"
 	paramFile = "parameters.safetensors"
 	optimFile = "moments.safetensors"
+	tempMark  = "tmp-"
 	maxState  = 1 << 30
 )
 
 // save writes a resume point after the last finished iteration and removes older ones.
 func (l *loop) save() error {
-	if l.Work == "" || l.done == 0 {
+	if l.Work == "" || l.done == l.saved {
 		return nil
 	}
-	root := filepath.Join(l.Work, resumeDir)
+	if err := l.write(filepath.Join(l.Work, resumeDir)); err != nil {
+		return fmt.Errorf("save resume point after iteration %d: %w", l.done, err)
+	}
+	l.saved = l.done
+	return nil
+}
+
+func (l *loop) write(root string) error {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(root, "tmp-")
+	tmp, err := os.MkdirTemp(root, tempMark)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := safetensors.Write(filepath.Join(tmp, paramFile), l.parameters(), nil); err != nil {
-		return err
+	st := state{Version: l.Version, Done: l.done, Updates: l.updates, Tokens: l.tokens, Files: map[string]uint32{}, Curve: l.curve}
+	for name, src := range map[string]ckpt.Source{paramFile: l.parameters(), optimFile: l.opt.Export()} {
+		path := filepath.Join(tmp, name)
+		if err := safetensors.Write(path, src, nil); err != nil {
+			return err
+		}
+		if st.Files[name], err = checksum(path); err != nil {
+			return err
+		}
 	}
-	if err := safetensors.Write(filepath.Join(tmp, optimFile), l.opt.Export(), nil); err != nil {
-		return err
-	}
-	data, err := json.Marshal(state{Version: l.Version, Done: l.done, Updates: l.updates, Curve: l.curve})
+	data, err := json.Marshal(st)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(tmp, stateFile), data, 0o644); err != nil {
+	if err := renameio.WriteFile(filepath.Join(tmp, stateFile), data, 0o644); err != nil {
 		return err
 	}
 	final := filepath.Join(root, fmt.Sprintf("%07d", l.done))
-	if err := os.Rename(tmp, final); err != nil && !errors.Is(err, fs.ErrExist) {
+	// One of that name is a point that could not be used.
+	if err := os.RemoveAll(final); err != nil {
 		return err
 	}
-	for _, old := range points(root) {
-		if old != filepath.Base(final) {
-			if err := os.RemoveAll(filepath.Join(root, old)); err != nil {
-				return err
-			}
-		}
+	if err := os.Rename(tmp, final); err != nil {
+		return err
 	}
-	return nil
+	if err := syncDir(root); err != nil {
+		return err
+	}
+	return keepOnly(root, filepath.Base(final))
 }
 
 // parameters shows what trains: the whole model, or the adapters alone.
@@ -87,23 +105,41 @@ func (l *loop) resume() (int, error) {
 		return 0, nil
 	}
 	root := filepath.Join(l.Work, resumeDir)
-	found := points(root)
-	for _, name := range slices.Backward(found) {
-		st, err := readState(filepath.Join(root, name, stateFile))
-		if err == nil && (st.Version != l.Version || st.Done > l.Hyper.TrainIters || st.Done != len(st.Curve)) {
-			err = errors.New("it belongs to another run")
-		}
-		if err == nil {
-			err = l.restore(filepath.Join(root, name))
-		}
+	for _, name := range slices.Backward(points(root)) {
+		dir := filepath.Join(root, name)
+		st, err := l.check(dir)
 		if err != nil {
 			l.Events.Warn(fmt.Sprintf("resume point %s is not used: %v", name, err), nil)
 			continue
 		}
-		l.done, l.updates, l.curve = st.Done, st.Updates, st.Curve
+		if err := l.restore(dir); err != nil {
+			return 0, fault.New(fault.Data, "resume from %s: %w", dir, err).WithHint("remove that folder to train from the beginning")
+		}
+		l.done, l.updates, l.tokens, l.curve, l.saved = st.Done, st.Updates, st.Tokens, st.Curve, st.Done
 		return st.Done, nil
 	}
 	return 0, nil
+}
+
+// check says what is wrong with a resume point, without a change to the model.
+func (l *loop) check(dir string) (state, error) {
+	st, err := readState(filepath.Join(dir, stateFile))
+	if err != nil {
+		return st, err
+	}
+	if st.Version != l.Version || st.Done < 1 || st.Done > l.Hyper.TrainIters || st.Done != len(st.Curve) || st.Updates > st.Done {
+		return st, errors.New("it belongs to another run")
+	}
+	for _, name := range []string{paramFile, optimFile} {
+		sum, err := checksum(filepath.Join(dir, name))
+		if err != nil {
+			return st, err
+		}
+		if want, ok := st.Files[name]; !ok || sum != want {
+			return st, fmt.Errorf("%s is damaged", name)
+		}
+	}
+	return st, nil
 }
 
 func (l *loop) restore(dir string) error {
@@ -128,7 +164,7 @@ func (l *loop) restore(dir string) error {
 	return l.opt.Load(moments)
 }
 
-// points lists the whole resume points below root, oldest first.
+// points lists the resume points below root, oldest first.
 func points(root string) []string {
 	entries, err := os.ReadDir(root)
 	if err != nil {
@@ -136,12 +172,51 @@ func points(root string) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && !strings.HasPrefix(e.Name(), "tmp-") {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), tempMark) {
 			names = append(names, e.Name())
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+// keepOnly removes all points but one, and what a killed run left half written.
+func keepOnly(root, name string) error {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != name {
+			if err := os.RemoveAll(filepath.Join(root, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// syncDir makes a rename in dir last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// checksum is the CRC-32C of a file, which processors compute at the speed of memory.
+func checksum(path string) (uint32, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	if _, err := io.CopyBuffer(sum, f, make([]byte, 1<<20)); err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return sum.Sum32(), nil
 }
 
 func readState(path string) (state, error) {

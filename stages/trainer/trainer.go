@@ -2,42 +2,16 @@ package trainer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/belay-ml/belay/ascend/op"
 	"github.com/belay-ml/belay/ascend/optim"
-	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/decoder"
 )
-
-// Job is one training run.
-type Job struct {
-	Model   *decoder.Model
-	Data    Batches
-	Hyper   Hyper
-	SeqLen  int // most tokens of one sequence
-	Work    string
-	Events  event.Stage
-	Version int // of the stage: a resume point of another version is not used
-}
-
-// Batches gives the training samples in the order of training, as Megatron's samplers would.
-type Batches interface {
-	// Micro is the n samples that follow the first from. The same arguments give the same batch in every
-	// run. The slices are good until the next call.
-	Micro(from int64, n int) (decoder.Input, error)
-	// Describe is one line for the log: what the samples are and how many.
-	Describe() string
-}
-
-// Result is what a finished run leaves besides the weights.
-type Result struct {
-	Curve   []Point
-	Resumed int // iterations that an earlier, interrupted run had done
-}
 
 // Run trains until Hyper.TrainIters. When ctx ends it leaves a resume point and returns ctx's error.
 func Run(ctx context.Context, j Job) (Result, error) {
@@ -54,26 +28,26 @@ func Run(ctx context.Context, j Job) (Result, error) {
 	if resumed > 0 {
 		j.Events.Info(fmt.Sprintf("resumed after iteration %d", resumed), map[string]any{"step": resumed})
 	}
-	l.began = time.Now()
+	l.began, l.before = l.now(), l.tokens
 	for l.done < j.Hyper.TrainIters {
-		switch p, err := l.step(ctx); {
+		p, err := l.step(ctx)
+		switch {
 		case err != nil && ctx.Err() != nil:
-			if saveErr := l.save(); saveErr != nil {
-				return Result{}, fmt.Errorf("save resume point after iteration %d: %w", l.done, saveErr)
-			}
-			return Result{}, ctx.Err()
+			return Result{}, errors.Join(ctx.Err(), l.save())
 		case err != nil:
 			return Result{}, err
-		default:
-			l.report(p)
 		}
+		l.report(p)
 		if l.done%j.Hyper.SaveInterval == 0 && l.done < j.Hyper.TrainIters {
 			if err := l.save(); err != nil {
-				return Result{}, fmt.Errorf("save resume point after iteration %d: %w", l.done, err)
+				return Result{}, err
 			}
 		}
 	}
-	return Result{Curve: l.curve, Resumed: resumed}, nil
+	if l.updates == 0 {
+		return Result{}, fault.New(fault.Compute, "all %d iterations were skipped: loss or gradient was never a number", l.done)
+	}
+	return Result{Curve: l.curve, Tokens: l.tokens, Resumed: resumed, keep: l.save}, nil
 }
 
 // loop is the state of a running job.
@@ -82,23 +56,28 @@ type loop struct {
 	batch    *decoder.Batch
 	opt      *decoder.Optimizer
 	schedule optim.Schedule
-	micros   int // micro batches a step
 
 	done    int // finished iterations
 	updates int // optimizer updates among them: skipped steps do not count
+	tokens  int64
 	curve   []Point
-	tokens  int64 // trained in this process
-	began   time.Time
-	beganAt int
+
+	saved  int // done of the newest resume point
+	warned bool
+	began  time.Time
+	before int64 // tokens of earlier runs
 }
 
 func newLoop(j Job) (*loop, error) {
-	l := &loop{Job: j}
-	var err error
-	if l.micros, err = j.Hyper.microBatches(); err != nil {
+	if err := j.Hyper.Check(); err != nil {
 		return nil, err
 	}
+	l := &loop{Job: j}
+	var err error
 	if l.schedule, err = j.Hyper.schedule(); err != nil {
+		return nil, err
+	}
+	if err := j.rehearse(); err != nil {
 		return nil, err
 	}
 	l.batch, err = j.Model.NewBatch(decoder.Options{MaxTokens: j.Hyper.MicroBatchSize * j.SeqLen, Grad: true})
@@ -112,57 +91,95 @@ func newLoop(j Job) (*loop, error) {
 // step is one iteration. A cancelled step leaves parameters and counters as they were.
 func (l *loop) step(ctx context.Context) (Point, error) {
 	h := l.Hyper
-	from := int64(l.done) * h.sequences()
-	l.Model.ZeroGrad()
-	var loss float64
-	for i := range l.micros {
-		if err := ctx.Err(); err != nil {
+	g, err := l.gradient(ctx)
+	if err != nil {
+		return Point{}, err
+	}
+	p := Point{Step: l.done + 1, Loss: g.loss, LR: l.schedule.LR(int64(l.updates)*h.sequences(), optim.NewGroup(true)), GradNorm: l.Model.GradNorm()}
+	if bad := p.Loss + p.GradNorm; g.counted == 0 || math.IsNaN(bad) || math.IsInf(bad, 0) {
+		from := int64(l.done) * h.sequences()
+		err := fault.New(fault.Compute, "iteration %d: loss %g, gradient norm %g, in samples %d to %d",
+			p.Step, p.Loss, p.GradNorm, from, from+h.sequences()-1).
+			WithHint("lower lr, add warm-up, look at the data, or set on_nan: skip")
+		if g.counted == 0 {
+			err = fault.New(fault.Data, "iteration %d: samples %d to %d have no token to train on", p.Step, from, from+h.sequences()-1).
+				WithHint("raise seq_length, take such samples out of the data, or set on_nan: skip")
+		}
+		if h.OnNaN == "stop" {
 			return Point{}, err
 		}
-		in, err := l.Data.Micro(from+int64(i*h.MicroBatchSize), h.MicroBatchSize)
-		if err != nil {
-			return Point{}, fault.Wrap(fault.Data, fmt.Errorf("iteration %d: %w", l.done+1, err))
-		}
-		out, err := l.batch.Step(in, 1/float64(l.micros))
-		if err != nil {
-			return Point{}, fault.Wrap(fault.Data, fmt.Errorf("iteration %d, samples from %d: %w", l.done+1, from, err))
-		}
-		if out.Count > 0 {
-			loss += out.Mean() / float64(l.micros)
-		}
-		l.tokens += int64(len(in.IDs))
-	}
-	p := Point{Step: l.done + 1, Loss: loss, LR: l.schedule.LR(int64(l.updates)*h.sequences(), optim.NewGroup(true)), GradNorm: l.Model.GradNorm()}
-	if math.IsNaN(p.Loss+p.GradNorm) || math.IsInf(p.Loss+p.GradNorm, 0) {
-		if h.OnNaN == "stop" {
-			return Point{}, fault.New(fault.Compute, "iteration %d: loss %g, gradient norm %g, in samples %d to %d",
-				p.Step, p.Loss, p.GradNorm, from, from+h.sequences()-1).
-				WithHint("lower lr, add warm-up, look at the data, or set on_nan: skip")
-		}
+		l.Events.Warn(fmt.Sprintf("skipped: %v", err), map[string]any{"step": p.Step})
 		p.Loss, p.GradNorm, p.Skipped = 0, 0, true
-		l.Events.Warn(fmt.Sprintf("iteration %d skipped: loss or gradient is not a number", p.Step), map[string]any{"step": p.Step})
 	} else {
 		l.updates++
 		l.opt.Step(op.AdamW{
 			LR: float32(p.LR), Beta1: float32(h.AdamBeta1), Beta2: float32(h.AdamBeta2), Eps: float32(h.AdamEps),
-			WeightDecay: float32(h.WeightDecay), Step: l.updates, GradScale: float32(decoder.ClipScale(p.GradNorm, h.ClipGrad)),
+			WeightDecay: float32(h.WeightDecay), Step: l.updates, GradScale: float32(optim.ClipFactor(p.GradNorm, h.ClipGrad)),
 		})
 	}
 	l.done++
+	l.tokens += g.tokens
 	l.curve = append(l.curve, p)
 	return p, nil
 }
 
+// gathered is what the micro batches of an iteration gave, besides the gradient in the model.
+type gathered struct {
+	loss    float64 // mean over micro batches
+	counted int     // tokens with a target
+	tokens  int64
+}
+
+// gradient runs the micro batches of the next iteration.
+func (l *loop) gradient(ctx context.Context) (gathered, error) {
+	var g gathered
+	h := l.Hyper
+	from := int64(l.done) * h.sequences()
+	micros := int(h.sequences()) / h.MicroBatchSize
+	l.Model.ZeroGrad()
+	for i := range micros {
+		if err := ctx.Err(); err != nil {
+			return g, err
+		}
+		first := from + int64(i*h.MicroBatchSize)
+		in, err := l.Data.Micro(first, h.MicroBatchSize)
+		if err != nil {
+			return g, fault.Wrap(fault.Data, fmt.Errorf("iteration %d, samples from %d: %w", l.done+1, first, err))
+		}
+		out, err := l.batch.Step(in, 1/float64(micros))
+		if err != nil {
+			return g, fault.Wrap(fault.Data, fmt.Errorf("iteration %d, samples from %d: %w", l.done+1, first, err))
+		}
+		g.tokens += int64(len(in.IDs))
+		g.counted += out.Count
+		switch {
+		case out.Count > 0:
+			g.loss += out.Mean() / float64(micros)
+		case !l.warned && micros > 1:
+			l.warned = true
+			l.Events.Warn(fmt.Sprintf("iteration %d: the micro batch from sample %d has no token to train on; it and others like it weigh nothing", l.done+1, first), nil)
+		}
+	}
+	return g, nil
+}
+
 // report tells the world about a finished iteration.
 func (l *loop) report(p Point) {
-	seconds := time.Since(l.began).Seconds()
 	rate := 0.0
-	if seconds > 0 {
-		rate = float64(l.tokens) / seconds
+	if seconds := l.now().Sub(l.began).Seconds(); seconds > 0 {
+		rate = float64(l.tokens-l.before) / seconds
 	}
 	l.Events.Progress(int64(l.done), int64(l.Hyper.TrainIters), "iterations", fmt.Sprintf("lm loss %.4f, %.0f tokens/s", p.Loss, rate))
 	if p.Skipped || (p.Step%l.Hyper.LogInterval != 0 && p.Step != 1 && p.Step != l.Hyper.TrainIters) {
 		return
 	}
 	l.Events.Point(int64(p.Step), map[string]float64{"loss": p.Loss, "lr": p.LR, "gnorm": p.GradNorm, "tps": rate})
+}
+
+// now is the time of the run's events; speed goes nowhere else.
+func (l *loop) now() time.Time {
+	if l.Events.Now != nil {
+		return l.Events.Now()
+	}
+	return time.Now()
 }

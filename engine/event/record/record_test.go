@@ -66,7 +66,7 @@ func TestARunIsReadBackAsItWas(t *testing.T) {
 	}
 	a := have.Node("a")
 	if have.Exit != 40 || have.Hint != "lower lr" || a.State != "done" || a.Key != "k1" || a.Why != "never ran" || a.Started != start().Add(time.Second) ||
-		len(a.Logs) != 1 || a.Headline["acc"] != 0.5 || a.Curve("loss").Points[2] != (Point{2, 1}) || !math.IsNaN(float64(a.Curve("gnorm").Points[0].Value)) {
+		have.Node("b").Error != "boom" || len(a.Logs) != 1 || a.Headline["acc"] != 0.5 || a.Curve("loss").Points[2] != (Point{2, 1}) || !math.IsNaN(float64(a.Curve("gnorm").Points[0].Value)) {
 		t.Errorf("have %+v", a)
 	}
 	f, err := os.Open(filepath.Join(dir, EventsFile))
@@ -193,6 +193,24 @@ func TestEventsGoOnAfterABadLine(t *testing.T) {
 	if ok != 2 || bad != 2 {
 		t.Errorf("%d good, %d bad, want 2 and 2", ok, bad)
 	}
+}
+
+func TestAFreshStageShowsWhatMadeIt(t *testing.T) {
+	t.Parallel()
+	runs := []Run{
+		{Nodes: []Node{{ID: "old", Key: "k", State: "done", Headline: map[string]event.Number{"acc": 1}}}},
+		{Nodes: []Node{{ID: "made", Key: "k", State: "done", Headline: map[string]event.Number{"acc": 2}}}},
+		{Nodes: []Node{{ID: "again", Key: "k", State: "fresh"}, {ID: "bad", Key: "b", State: "failed"}, {State: "done"}}},
+	}
+	n := Node{ID: "x"}
+	n.Adopt(Made(runs, "k"))
+	if n.ID != "x" || n.Headline["acc"] != 2 {
+		t.Errorf("have %+v", n)
+	}
+	if Made(runs, "b") != nil || Made(runs, "") != nil {
+		t.Error("found what nobody made")
+	}
+	n.Adopt(nil)
 }
 
 func TestRunNamesSortByTime(t *testing.T) {

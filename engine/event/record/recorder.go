@@ -110,7 +110,11 @@ func (r *Recorder) fold(e event.Event) (ends bool) {
 	switch {
 	case e.State != nil:
 		n.State = e.State.To
-		if e.State.Why != "" {
+		switch {
+		case e.State.Why == "":
+		case e.State.To == "failed": // why it ran stays
+			n.Error = e.State.Why
+		default:
 			n.Why = e.State.Why
 		}
 		if e.State.Key != "" {

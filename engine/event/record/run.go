@@ -146,3 +146,28 @@ func (r *Run) Took() time.Duration {
 	}
 	return r.Finished.Sub(r.Started)
 }
+
+// Made finds the node that made a key, in the latest of runs (the oldest first, as List gives them); nil
+// when none of them did.
+func Made(runs []Run, key string) *Node {
+	for i := len(runs) - 1; i >= 0 && key != ""; i-- {
+		for j := range runs[i].Nodes {
+			if n := &runs[i].Nodes[j]; n.Key == key && n.State == "done" {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// Adopt takes over the results of the node that made what n found fresh, so that a report shows scores
+// and curves also when nothing had to run.
+func (n *Node) Adopt(from *Node) {
+	if from == nil {
+		return
+	}
+	n.Tables, n.Headline, n.Curves, n.Notes = from.Tables, from.Headline, from.Curves, from.Notes
+	if len(n.Outputs) == 0 {
+		n.Outputs = from.Outputs
+	}
+}
