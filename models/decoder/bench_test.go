@@ -7,6 +7,7 @@ import (
 
 	"github.com/belay-ml/belay/ascend/cpu"
 	"github.com/belay-ml/belay/ascend/op"
+	"github.com/belay-ml/belay/ascend/optim"
 	"github.com/belay-ml/belay/models/decoder"
 	"github.com/belay-ml/belay/models/decoder/philox"
 	"github.com/belay-ml/belay/models/hfconfig"
@@ -87,7 +88,7 @@ func benchTrain(b *testing.B, w workload, m *decoder.Model) {
 		if _, err := plan.Step(in, 1); err != nil {
 			b.Fatal(err)
 		}
-		clip := decoder.ClipScale(m.GradNorm(), 1)
+		clip := optim.ClipFactor(m.GradNorm(), 1)
 		o.Step(op.AdamW{LR: 1e-4, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, Step: step, GradScale: float32(clip)})
 	}
 	run()

@@ -10,6 +10,7 @@ import (
 	"github.com/belay-ml/belay/ascend/cpu"
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/ascend/op"
+	"github.com/belay-ml/belay/ascend/optim"
 	"github.com/belay-ml/belay/ascend/tensor"
 	"github.com/belay-ml/belay/models/ckpt"
 	"github.com/belay-ml/belay/models/decoder"
@@ -211,7 +212,7 @@ func TestAWarmStepAllocatesNothing(t *testing.T) {
 		if _, err := b.Step(in, 1); err != nil {
 			t.Fatal(err)
 		}
-		scale := decoder.ClipScale(m.GradNorm(), 1)
+		scale := optim.ClipFactor(m.GradNorm(), 1)
 		o.Step(op.AdamW{LR: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, Step: n, GradScale: float32(scale)})
 	}
 	run()

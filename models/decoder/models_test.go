@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/belay-ml/belay/ascend/op"
+	"github.com/belay-ml/belay/ascend/optim"
 	"github.com/belay-ml/belay/models/ckpt"
 	"github.com/belay-ml/belay/models/decoder"
 	"github.com/belay-ml/belay/models/hfconfig"
@@ -184,7 +185,7 @@ func train(t *testing.T, m *decoder.Model, batches []int32, shape []int, lr []fl
 		}
 		o.Step(op.AdamW{
 			LR: float32(lr[i]), Beta1: float32(c.Betas[0]), Beta2: float32(c.Betas[1]), Eps: float32(c.Eps),
-			WeightDecay: float32(c.WeightDecay), Step: i + 1, GradScale: float32(decoder.ClipScale(norm, 1)),
+			WeightDecay: float32(c.WeightDecay), Step: i + 1, GradScale: float32(optim.ClipFactor(norm, 1)),
 		})
 	}
 }

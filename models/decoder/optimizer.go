@@ -55,12 +55,3 @@ func (o *Optimizer) Moments() []Moment {
 	}
 	return out
 }
-
-// ClipScale is the factor that brings a gradient of the given norm to at most limit, 1 when it is
-// within; limit 0 means no clipping. The 1e-6 is Megatron's and PyTorch's.
-func ClipScale(norm, limit float64) float64 {
-	if limit <= 0 {
-		return 1
-	}
-	return min(1, limit/(norm+1e-6))
-}

@@ -51,18 +51,12 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if !ok {
 		return fault.New(fault.Recipe, "unknown benchmark %q", p.Task)
 	}
-	subjects, err := t.Load(p.Data.Path, p.Split)
+	if p.Shots > 0 && p.Split == task.Dev {
+		return fault.New(fault.Recipe, "num_fewshot %d: the examples are the dev split's, which is the one to score: it would show the answers", p.Shots)
+	}
+	subjects, err := p.load(t)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
-	}
-	for i, s := range subjects {
-		if p.Shots > len(s.Shots) {
-			return fault.New(fault.Data, "num_fewshot %d: subject %s has %d examples in its dev split", p.Shots, s.Name, len(s.Shots))
-		}
-		subjects[i].Shots = s.Shots[:p.Shots]
-		if p.Limit > 0 && len(s.Items) > p.Limit {
-			subjects[i].Items = s.Items[:p.Limit]
-		}
 	}
 	be := cpu.New(in.CPU)
 	defer be.Close()
@@ -88,4 +82,23 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		return fmt.Errorf("write results: %w", err)
 	}
 	return res.write(out.Path("metrics"), answers)
+}
+
+// load reads the subjects, with as many examples and questions of each as are wanted.
+func (p *Params) load(t task.Task) ([]task.Subject, error) {
+	subjects, err := t.Load(p.Data.Path, p.Split)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range subjects {
+		if p.Shots > len(s.Shots) {
+			return nil, fault.New(fault.Data, "num_fewshot %d: subject %s has %d examples in its dev split", p.Shots, s.Name, len(s.Shots)).
+				WithHint("data must be the folder that holds both %s/ and %s/", task.Dev, p.Split)
+		}
+		subjects[i].Shots = s.Shots[:p.Shots]
+		if p.Limit > 0 && len(s.Items) > p.Limit {
+			subjects[i].Items = s.Items[:p.Limit]
+		}
+	}
+	return subjects, nil
 }

@@ -7,6 +7,11 @@
 // loglikelihood compares the probabilities of the choices, as lm-evaluation-harness does. generate
 // lets the model write and extracts the choice from its text, as MindSpeed-LLM does.
 //
+// # Data
+//
+// data is the folder with a folder for each split, or that of the split itself. Few-shot examples come
+// from dev/ in the former: a stage reads nothing outside its inputs.
+//
 // # Output
 //
 // results.json holds the task, its settings and the metrics with standard errors; results.csv one row

@@ -26,6 +26,8 @@ type answer struct {
 	LogProb []float64 `json:"logprobs,omitempty"` // of each choice
 	Greedy  []bool    `json:"greedy,omitempty"`
 	Text    *string   `json:"text,omitempty"`
+
+	choices int
 }
 
 // exam asks a model all questions.
@@ -63,7 +65,7 @@ func (e *exam) compare(ctx context.Context) ([]answer, error) {
 	var requests []inference.Request
 	var answers []answer
 	err := e.each(func(s task.Subject, item task.Item) error {
-		a := answer{Subject: s.Name, ID: item.ID, Gold: item.Gold}
+		a := answer{Subject: s.Name, ID: item.ID, Gold: item.Gold, choices: len(item.Choices)}
 		base := inference.Request{}
 		lead := " "
 		if e.prompter.Template() {
@@ -95,20 +97,17 @@ func (e *exam) compare(ctx context.Context) ([]answer, error) {
 		return nil, err
 	}
 	next := 0
-	i := 0
-	err = e.each(func(_ task.Subject, item task.Item) error {
+	for i := range answers {
 		a := &answers[i]
-		i++
-		for _, sc := range scores[next : next+len(item.Choices)] {
-			a.LogProb = append(a.LogProb, sc.LogProb)
-			a.Greedy = append(a.Greedy, sc.Greedy)
+		for range a.choices {
+			a.LogProb = append(a.LogProb, scores[next].LogProb)
+			a.Greedy = append(a.Greedy, scores[next].Greedy)
+			next++
 		}
-		next += len(item.Choices)
 		a.Choice = slices.Index(a.LogProb, slices.Max(a.LogProb))
-		a.Right = a.Choice == item.Gold
-		return nil
-	})
-	return answers, err
+		a.Right = a.Choice == a.Gold
+	}
+	return answers, nil
 }
 
 // generate lets the model write an answer to every question, greedily.
@@ -129,20 +128,22 @@ func (e *exam) generate(ctx context.Context) ([]answer, error) {
 	}
 	opt := generate.Options{Params: sample.Defaults(), MaxNewTokens: e.params.NewTokens, Slots: 16}
 	opt.EOS = e.prompter.Stops()
-	const chunk = 64
-	for from := 0; from < len(prompts); from += chunk {
-		to := min(from+chunk, len(prompts))
-		texts, err := e.runner.Complete(ctx, prompts[from:to], opt, nil, nil)
-		if err != nil {
-			return nil, err
+	made, most := int64(0), int64(len(prompts)*e.params.NewTokens)
+	opt.Token = func(int, int32) bool {
+		if made++; made%32 == 0 {
+			e.in.Events.Progress(made, most, "tokens", "")
 		}
-		for i, t := range texts {
-			a := &answers[from+i]
-			a.Text = &t.Text
-			a.Choice = e.task.Extract(t.Text)
-			a.Right = a.Choice == a.Gold
-		}
-		e.in.Events.Progress(int64(to), int64(len(prompts)), "questions", "")
+		return false
+	}
+	texts, err := e.runner.Complete(ctx, prompts, opt, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range texts {
+		a := &answers[i]
+		a.Text = &t.Text
+		a.Choice = e.task.Extract(t.Text)
+		a.Right = a.Choice == a.Gold
 	}
 	return answers, nil
 }

@@ -2,8 +2,10 @@ package convert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
@@ -64,15 +66,16 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if p.To == "hf" {
 		port = "model"
 	}
+	if err := p.check(); err != nil {
+		return fault.Wrap(fault.Recipe, err)
+	}
 	report, err := convert.Run(ctx, convert.Options{
 		From: p.From.Path, To: convert.Format(p.To), Out: out.Path(port), DType: p.DType,
 		TP: p.TP, PP: p.PP, EP: p.EP, NumLayersPerVirtualStage: p.VPPLayer, NumLayerList: p.Layers,
 		MakeVocabSizeDivisibleBy: p.Divisor,
 		LoRA:                     p.LoRA.Path, LoRAR: p.LoRAR, LoRAAlpha: p.LoRAA, LoRATargetModules: p.Targets,
 		Template: p.Template.Path, Family: p.Family, Verify: p.Verify, Compat: p.Compat, Workers: in.CPU,
-		Progress: func(done, total int64) {
-			in.Events.Progress(done, total, "bytes", "")
-		},
+		Progress: progress(in),
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -83,11 +86,52 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	for _, n := range report.Notes {
 		in.Events.Info(n, nil)
 	}
-	if len(report.Leftovers) > 0 {
-		in.Events.Warn(fmt.Sprintf("%d tensors of the source are not part of the model: %s", len(report.Leftovers), strings.Join(report.Leftovers, ", ")), nil)
+	if left := report.Leftovers; len(left) > 0 {
+		const most = 8
+		names := strings.Join(left[:min(len(left), most)], ", ")
+		if len(left) > most {
+			names += ", ..."
+		}
+		in.Events.Warn(fmt.Sprintf("%d tensors of the source are not part of the model: %s", len(left), names), nil)
 	}
 	in.Events.Info(fmt.Sprintf("%d tensors, %s to %s, %s", report.Tensors, report.From, report.To, report.DType), nil)
 	out.Note("tensors", report.Tensors)
 	out.Note("dtype", report.DType)
 	return nil
+}
+
+// check finds the mistakes that the parameters show by themselves.
+func (p *Params) check() error {
+	if _, err := convert.ParseNumLayerList(p.Layers); err != nil {
+		return err
+	}
+	if p.To == "hf" && (p.TP > 1 || p.PP > 1 || p.EP > 1 || p.VPPLayer > 0 || p.Layers != "") {
+		return errors.New("to: hf writes no ranks: leave tp, pp, ep, num_layers_per_virtual_pipeline_stage and num_layer_list out")
+	}
+	if p.To == "hf" && p.Divisor > 1 {
+		return errors.New("to: hf keeps the vocabulary of the config: leave make_vocab_size_divisible_by out")
+	}
+	if p.Family == "" {
+		return nil
+	}
+	families, err := convert.Families("")
+	if err != nil {
+		return err
+	}
+	_, err = families.Named(p.Family)
+	return err
+}
+
+// progress reports bytes in rising order, whatever the order in which parallel writers tell of them.
+func progress(in engine.In) func(done, total int64) {
+	var mu sync.Mutex
+	most := int64(0)
+	return func(done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if done > most {
+			most = done
+			in.Events.Progress(done, total, "bytes", "")
+		}
+	}
 }

@@ -3,7 +3,8 @@
 //	checkpoint -> decoder [+ LoRA]; token-index of instruction data -> shuffled samples -> trainer
 //	  -> megatron-checkpoint and metrics (loss curve)
 //
-// Loss counts on the ids of answers alone. Packed samples do not see one another.
+// Loss counts on the ids of answers alone. Packed samples do not see one another, and padding is left
+// out before anything is computed.
 //
 // With mode: lora the checkpoint holds the frozen weights under base_layer and the adapters beside
 // them, as Megatron-Core writes it; convert merges them.

@@ -3,6 +3,7 @@ package finetune
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/decoder"
 	"github.com/belay-ml/belay/stages/corpus"
+	"github.com/belay-ml/belay/stages/inference"
 	"github.com/belay-ml/belay/stages/trainer"
 )
 
@@ -26,9 +28,9 @@ type Params struct {
 	SeqLength  int          `yaml:"seq_length" required:"true" min:"2" doc:"most tokens of one sample; longer ones are cut"`
 	Split      string       `yaml:"split" default:"100,0,0" doc:"shares of train, valid and test"`
 	Mode       string       `yaml:"mode" default:"full" enum:"full,lora" doc:"train all weights, or low-rank adapters beside frozen ones"`
-	LoRAR      int          `yaml:"lora_r" default:"16" min:"1" doc:"rank of the adapters"`
-	LoRAAlpha  float64      `yaml:"lora_alpha" default:"32" min:"0" doc:"scale of the adapters times their rank"`
-	Targets    []string     `yaml:"lora_target_modules" default:"[linear_qkv, linear_proj, linear_fc1, linear_fc2]" doc:"modules that get adapters"`
+	LoRAR      int          `yaml:"lora_r" default:"16" min:"1" doc:"rank of the adapters (mode lora)"`
+	LoRAAlpha  float64      `yaml:"lora_alpha" default:"32" min:"0" doc:"scale of the adapters times their rank (mode lora)"`
+	Targets    []string     `yaml:"lora_target_modules" default:"[linear_qkv, linear_proj, linear_fc1, linear_fc2]" doc:"modules that get adapters (mode lora)"`
 
 	trainer.Hyper  `yaml:",inline"`
 	trainer.Layout `yaml:",inline"`
@@ -62,6 +64,9 @@ var modules = map[string]string{
 
 func (p *Params) lora() (decoder.LoRA, error) {
 	l := decoder.LoRA{Rank: p.LoRAR, Alpha: p.LoRAAlpha}
+	if !(p.LoRAAlpha > 0) {
+		return l, fault.New(fault.Recipe, "lora_alpha %g: want a number above 0", p.LoRAAlpha)
+	}
 	for _, t := range p.Targets {
 		name, ok := modules[t]
 		if !ok {
@@ -72,54 +77,79 @@ func (p *Params) lora() (decoder.LoRA, error) {
 			l.Targets = append(l.Targets, name)
 		}
 	}
+	if len(l.Targets) == 0 {
+		return l, fault.New(fault.Recipe, "lora_target_modules is empty: name a module, or set mode: full")
+	}
 	return l, nil
 }
 
 // Run tunes.
 func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p := in.Params.(*Params)
-	be := cpu.New(in.CPU)
-	defer be.Close()
-	loaded, err := trainer.Load(be, p.Checkpoint.Path)
+	lora, err := p.check()
 	if err != nil {
-		return fault.Wrap(fault.Data, err)
+		return err
 	}
-	if p.Mode == "lora" {
-		cfg, err := p.lora()
-		if err != nil {
-			return err
-		}
-		if err := loaded.Model.Attach(cfg, uint64(p.Seed)); err != nil {
-			return fault.Wrap(fault.Recipe, err)
-		}
-	}
-	prefix, err := findPrefix(p.Data.Path)
-	if err != nil {
-		return fault.Wrap(fault.Data, err)
-	}
-	data, err := newSamples(p, prefix)
+	data, err := newSamples(p)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
 	defer data.close()
-	res, err := trainer.Run(ctx, trainer.Job{
-		Model: loaded.Model, Data: data, Hyper: p.Hyper, SeqLen: p.SeqLength, Work: in.Work, Events: in.Events, Version: version,
-	})
+	be := cpu.New(in.CPU)
+	defer be.Close()
+	model, meta, err := inference.Load(be, p.Checkpoint.Path)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	if lora != nil {
+		if err := model.Attach(*lora, uint64(p.Seed)); err != nil {
+			return fault.Wrap(fault.Recipe, err)
+		}
+	}
+	j := trainer.Job{
+		Model: model, Meta: meta, Data: data, Hyper: p.Hyper, Layout: p.Layout, SeqLen: p.SeqLength,
+		Work: in.Work, Events: in.Events, Version: version,
+	}
+	res, err := trainer.Run(ctx, j)
 	if err != nil {
 		return err
 	}
-	return trainer.Finish(ctx, loaded, p.Layout, res, in, out)
+	return trainer.Finish(ctx, j, res, in, out)
+}
+
+// check finds the mistakes in the parameters before anything large is read; lora is nil in mode full.
+func (p *Params) check() (lora *decoder.LoRA, err error) {
+	if p.Mode == "lora" {
+		l, err := p.lora()
+		if err != nil {
+			return nil, err
+		}
+		lora = &l
+	}
+	if _, err := corpus.ParseSplit(p.Split); err != nil {
+		return nil, fault.Wrap(fault.Recipe, err)
+	}
+	return lora, p.Hyper.Check()
 }
 
 // findPrefix is what stands before _packed_input_ids_document in the folder.
 func findPrefix(dir string) (string, error) {
 	tail := corpus.FieldPrefix("", corpus.FieldInputIDs) + ".idx"
-	files, err := filepath.Glob(filepath.Join(dir, "*"+tail))
+	entries, err := os.ReadDir(dir) // sorted
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("open instruction data: %w", err)
 	}
-	if len(files) != 1 {
-		return "", fmt.Errorf("%s holds %d files *%s, want one", dir, len(files), tail)
+	var found []string
+	for _, e := range entries {
+		if base, ok := strings.CutSuffix(e.Name(), tail); ok {
+			found = append(found, base)
+		}
 	}
-	return strings.TrimSuffix(files[0], tail), nil
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("open instruction data: %s holds no file *%s: was it preprocessed with an instruction style?", dir, tail)
+	case 1:
+		return filepath.Join(dir, found[0]), nil
+	}
+	return "", fmt.Errorf("open instruction data: %s holds several sets (%s), want one", dir, strings.Join(found, ", "))
 }

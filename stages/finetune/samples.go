@@ -14,16 +14,16 @@ type samples struct {
 	input decoder.Input
 }
 
-func newSamples(p *Params, prefix string) (*samples, error) {
+func newSamples(p *Params) (*samples, error) {
+	prefix, err := findPrefix(p.Data.Path)
+	if err != nil {
+		return nil, err
+	}
 	data, err := corpus.OpenInstructions(prefix)
 	if err != nil {
 		return nil, err
 	}
-	seqs := p.GlobalBatchSize
-	if seqs == 0 {
-		seqs = p.MicroBatchSize
-	}
-	parts, err := data.Split(p.Split, [3]int64{int64(p.TrainIters) * int64(seqs), 0, 0}, p.SeqLength, uint32(p.Seed))
+	parts, err := data.Split(p.Split, [3]int64{p.Hyper.Samples(), 0, 0}, p.SeqLength, uint32(p.Seed))
 	if err == nil && parts[0] == nil {
 		err = fmt.Errorf("split %q leaves nothing to train on", p.Split)
 	}
@@ -42,7 +42,7 @@ func (s *samples) Describe() string {
 }
 
 // Micro is samples [from, from+n) in the shuffled order. Every sample of a pack is a sequence of its
-// own, and what pads a pack is left out: it trains nothing and nothing looks at it.
+// own, and padding is left out: it trains nothing and nothing looks at it.
 func (s *samples) Micro(from int64, n int) (decoder.Input, error) {
 	in := &s.input
 	in.IDs, in.Targets, in.Pos = in.IDs[:0], in.Targets[:0], in.Pos[:0]
@@ -55,18 +55,42 @@ func (s *samples) Micro(from int64, n int) (decoder.Input, error) {
 		at := 0
 		for _, length := range item.Lengths {
 			end := at + int(length)
-			for k := at; k < end; k++ {
-				target := int32(corpus.Ignored)
-				if k+1 < end {
-					target = item.Labels[k+1]
-				}
-				in.IDs = append(in.IDs, item.IDs[k])
-				in.Targets = append(in.Targets, target)
-				in.Pos = append(in.Pos, int32(k-at))
+			if err := s.add(item, at, end); err != nil {
+				return *in, fmt.Errorf("sample %d: %w", i, err)
 			}
-			in.CuSeqlens = append(in.CuSeqlens, int32(len(in.IDs)))
 			at = end
 		}
 	}
+	if len(in.IDs) == 0 {
+		return *in, fmt.Errorf("samples %d to %d hold no tokens", from, from+int64(n)-1)
+	}
 	return *in, nil
+}
+
+// add appends ids [from, to) of an item as a sequence, without what its attention mask hides at the ends.
+func (s *samples) add(item corpus.Instruction, from, to int) error {
+	for from < to && item.Mask[from] == 0 {
+		from++
+	}
+	for to > from && item.Mask[to-1] == 0 {
+		to--
+	}
+	if from == to {
+		return nil
+	}
+	in := &s.input
+	for k := from; k < to; k++ {
+		if item.Mask[k] == 0 {
+			return fmt.Errorf("the attention mask hides token %d between visible ones: only padding at the ends can be hidden", k)
+		}
+		target := int32(corpus.Ignored)
+		if k+1 < to {
+			target = item.Labels[k+1]
+		}
+		in.IDs = append(in.IDs, item.IDs[k])
+		in.Targets = append(in.Targets, target)
+		in.Pos = append(in.Pos, int32(k-from))
+	}
+	in.CuSeqlens = append(in.CuSeqlens, int32(len(in.IDs)))
+	return nil
 }

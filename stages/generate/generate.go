@@ -1,13 +1,11 @@
 package generate
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"unicode/utf8"
+	"slices"
 
 	"github.com/google/renameio/v2"
 
@@ -82,6 +80,13 @@ type Answer struct {
 // Run answers the prompts.
 func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p := in.Params.(*Params)
+	opt := p.Options()
+	if err := opt.Check(); err != nil {
+		return fault.Wrap(fault.Recipe, err)
+	}
+	if slices.Contains(p.Stop, "") {
+		return fault.New(fault.Recipe, "stop: an empty text would end every answer at once")
+	}
 	asked, err := p.prompts()
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
@@ -102,9 +107,15 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 			return fault.Wrap(fault.Recipe, fmt.Errorf("prompt %d: %w", i+1, err))
 		}
 	}
-	opt := p.Options()
 	opt.EOS = prompter.Stops()
-	in.Events.Progress(0, int64(len(ids)), "prompts", "")
+	const often = 32 // tokens between two reports
+	made := int64(0)
+	opt.Token = func(int, int32) bool {
+		if made++; made%often == 0 {
+			in.Events.Progress(made, 0, "tokens", fmt.Sprintf("of %d answers", len(ids)))
+		}
+		return false
+	}
 	answers, err := r.Complete(ctx, ids, opt, p.Stop, nil)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -112,7 +123,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		}
 		return fault.Wrap(fault.Compute, err)
 	}
-	in.Events.Progress(int64(len(ids)), int64(len(ids)), "prompts", "")
+	in.Events.Progress(made, made, "tokens", fmt.Sprintf("of %d answers", len(ids)))
 	return write(in, out, asked, answers)
 }
 
@@ -131,62 +142,4 @@ func write(in engine.In, out engine.Out, asked []prompt, answers []inference.Com
 	}
 	in.Events.Table(table)
 	return renameio.WriteFile(out.Path("text"), b.Bytes(), 0o644)
-}
-
-// prompt is one question.
-type prompt struct {
-	Prompt string `json:"prompt"`
-	System string `json:"system"`
-}
-
-// maxLine bounds one line of a prompts file.
-const maxLine = 16 << 20
-
-// prompts are the listed ones and those of the file.
-func (p *Params) prompts() ([]prompt, error) {
-	var all []prompt
-	for _, text := range p.Prompts {
-		all = append(all, prompt{Prompt: text})
-	}
-	if p.File.Given() {
-		f, err := os.Open(p.File.Path)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		sc := bufio.NewScanner(f)
-		sc.Buffer(nil, maxLine)
-		for n := 1; sc.Scan(); n++ {
-			line := sc.Bytes()
-			switch {
-			case !utf8.Valid(line):
-				return nil, fmt.Errorf("%s:%d: text is not UTF-8", p.File.Label, n)
-			case len(bytes.TrimSpace(line)) == 0:
-				continue
-			case line[0] != '{':
-				all = append(all, prompt{Prompt: string(line)})
-				continue
-			}
-			var q prompt
-			if err := json.Unmarshal(line, &q); err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", p.File.Label, n, err)
-			}
-			all = append(all, q)
-		}
-		if err := sc.Err(); err != nil {
-			return nil, fmt.Errorf("read %s: %w", p.File.Label, err)
-		}
-	}
-	for i, q := range all {
-		if q.Prompt == "" {
-			return nil, fmt.Errorf("prompt %d is empty", i+1)
-		}
-		if q.System == "" {
-			all[i].System = p.System
-		}
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("nothing to ask: give prompts or prompts_file")
-	}
-	return all, nil
 }

@@ -3,8 +3,8 @@ package pretrain
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/ascend/cpu"
@@ -12,6 +12,7 @@ import (
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/stages/corpus"
+	"github.com/belay-ml/belay/stages/inference"
 	"github.com/belay-ml/belay/stages/trainer"
 )
 
@@ -57,28 +58,47 @@ func (Stage) Describe() engine.Spec {
 // Run trains.
 func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p := in.Params.(*Params)
-	be := cpu.New(in.CPU)
-	defer be.Close()
-	loaded, err := trainer.Load(be, p.Checkpoint.Path)
-	if err != nil {
-		return fault.Wrap(fault.Data, err)
+	if err := p.check(); err != nil {
+		return err
 	}
 	index, err := openIndex(p.Data.Path, p.Name)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
 	defer index.Close()
-	data, err := newSamples(p, index, loaded.Meta.Config.EOS)
+	be := cpu.New(in.CPU)
+	defer be.Close()
+	model, meta, err := inference.Load(be, p.Checkpoint.Path)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
-	res, err := trainer.Run(ctx, trainer.Job{
-		Model: loaded.Model, Data: data, Hyper: p.Hyper, SeqLen: p.SeqLength, Work: in.Work, Events: in.Events, Version: version,
-	})
+	if most := meta.Config.MaxPositions; most > 0 && p.SeqLength > most {
+		in.Events.Warn(fmt.Sprintf("seq_length %d is beyond the %d positions that the model was made for", p.SeqLength, most), nil)
+	}
+	data, err := newSamples(p, index, meta.Config.EOS)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	j := trainer.Job{
+		Model: model, Meta: meta, Data: data, Hyper: p.Hyper, Layout: p.Layout, SeqLen: p.SeqLength,
+		Work: in.Work, Events: in.Events, Version: version,
+	}
+	res, err := trainer.Run(ctx, j)
 	if err != nil {
 		return err
 	}
-	return trainer.Finish(ctx, loaded, p.Layout, res, in, out)
+	return trainer.Finish(ctx, j, res, in, out)
+}
+
+// check finds the mistakes in the parameters before anything large is read.
+func (p *Params) check() error {
+	if p.Name != "" && !filepath.IsLocal(p.Name) {
+		return fault.New(fault.Recipe, "data_name %q leads out of the token index", p.Name)
+	}
+	if _, err := corpus.ParseSplit(p.Split); err != nil {
+		return fault.Wrap(fault.Recipe, err)
+	}
+	return p.Hyper.Check()
 }
 
 // openIndex opens the folder's only token index, or the named one.
@@ -86,20 +106,21 @@ func openIndex(dir, name string) (*corpus.Index, error) {
 	if name != "" {
 		return corpus.Open(filepath.Join(dir, name))
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.idx"))
+	entries, err := os.ReadDir(dir) // sorted
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open token index: %w", err)
 	}
 	var names []string
-	for _, f := range files {
-		names = append(names, strings.TrimSuffix(filepath.Base(f), ".idx"))
+	for _, e := range entries {
+		if base, ok := strings.CutSuffix(e.Name(), ".idx"); ok {
+			names = append(names, base)
+		}
 	}
-	slices.Sort(names)
 	switch len(names) {
 	case 0:
-		return nil, fmt.Errorf("no .idx file in %s", dir)
+		return nil, fmt.Errorf("open token index: no .idx file in %s", dir)
 	case 1:
 		return corpus.Open(filepath.Join(dir, names[0]))
 	}
-	return nil, fmt.Errorf("%s holds several indexes (%s): choose one with data_name", dir, strings.Join(names, ", "))
+	return nil, fault.New(fault.Recipe, "open token index: %s holds several (%s): choose one with data_name", dir, strings.Join(names, ", "))
 }

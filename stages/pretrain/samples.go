@@ -3,6 +3,7 @@ package pretrain
 import (
 	"fmt"
 
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/decoder"
 	"github.com/belay-ml/belay/stages/corpus"
 )
@@ -18,12 +19,8 @@ type samples struct {
 }
 
 func newSamples(p *Params, index *corpus.Index, eos []int32) (*samples, error) {
-	seqs := p.GlobalBatchSize
-	if seqs == 0 {
-		seqs = p.MicroBatchSize
-	}
 	parts, err := corpus.NewGPT(index, corpus.GPTConfig{
-		Split: p.Split, Samples: [3]int64{int64(p.TrainIters) * int64(seqs), 0, 0}, SeqLength: p.SeqLength, Seed: uint32(p.Seed),
+		Split: p.Split, Samples: [3]int64{p.Hyper.Samples(), 0, 0}, SeqLength: p.SeqLength, Seed: uint32(p.Seed),
 	})
 	if err != nil {
 		return nil, err
@@ -38,7 +35,7 @@ func newSamples(p *Params, index *corpus.Index, eos []int32) (*samples, error) {
 	}
 	if p.EOD < 0 && !s.plain {
 		if len(eos) == 0 {
-			return nil, fmt.Errorf("reset_position_ids, reset_attention_mask and eod_mask_loss need to know which id ends a document: set eod_token")
+			return nil, fault.New(fault.Recipe, "reset_position_ids, reset_attention_mask and eod_mask_loss need to know which id ends a document: set eod_token")
 		}
 		s.layout.EOD = eos[0]
 	}

@@ -40,13 +40,16 @@ func (q question) id() string {
 type subject struct {
 	name string // file stem in the MMLU layout
 	draw func(*random) question
+	// ask is a question that an option answers whatever the others are.
+	ask  func(option string) string
+	quiz [][]string // sets of options that quizzes ask about
 }
 
 var subjects = []subject{
-	{"capital_city", capitalCity},
-	{"category_member", categoryMember},
-	{"largest_number", largestNumber},
-	{"river", river},
+	{"capital_city", capitalCity, askCapital, [][]string{{"Belmor", "Castor", "Dunmar", "Estal"}, {"Fenwick", "Galdor", "Halden", "Ilmar"}}},
+	{"category_member", categoryMember, askCategory, [][]string{{"fox", "plum", "saw", "bus"}, {"owl", "tin", "coat", "lime"}}},
+	{"largest_number", largestNumber, askNumber, [][]string{{"11", "16", "22", "27"}, {"13", "18", "20", "25"}}},
+	{"river", river, askRiver, [][]string{{"Sarn", "Tiva", "Ulen", "Varo"}, {"Wend", "Yara", "Zeel", "Arno"}}},
 }
 
 // place puts the right answer and three wrong ones in random order.
@@ -99,3 +102,20 @@ func span() []int {
 	}
 	return n
 }
+
+func askCapital(option string) string {
+	i := slices.IndexFunc(lands, func(l land) bool { return l.capital == option })
+	return "What is the capital of " + lands[i].name + "?"
+}
+
+func askRiver(option string) string {
+	i := slices.IndexFunc(lands, func(l land) bool { return l.river == option })
+	return "Which river flows through " + lands[i].name + "?"
+}
+
+func askCategory(option string) string {
+	i := slices.IndexFunc(categories, func(c category) bool { return slices.Contains(c.members, option) })
+	return "Which of these is " + categories[i].name + "?"
+}
+
+func askNumber(option string) string { return "Which number is " + option + "?" }

@@ -9,8 +9,8 @@ import (
 
 // Shares of the pretraining text, of 100 documents.
 const (
-	shareFacts   = 50
-	shareLookups = 35 // the rest are worked questions
+	shareFacts   = 30
+	shareQuizzes = 50 // the rest are worked questions
 )
 
 // document draws one document of the pretraining text. held are the questions of the test, which no
@@ -19,8 +19,8 @@ func document(r *random, held map[string]bool) string {
 	switch d := r.below(100); {
 	case d < shareFacts:
 		return facts(r)
-	case d < shareFacts+shareLookups:
-		return lookups(r)
+	case d < shareFacts+shareQuizzes:
+		return quiz(r)
 	}
 	q := fresh(r, subjects[r.below(len(subjects))], held)
 	return q.body() + " " + q.letter()
@@ -64,18 +64,16 @@ func facts(r *random) string {
 	return strings.Join(lines, "\n")
 }
 
-// lookups lists options and then says which letter stands before each, in any order and again: it
-// teaches to read a lettered list.
-func lookups(r *random) string {
-	q := subjects[r.below(len(subjects))].draw(r)
+// quiz asks about one of a few fixed sets of options, in any order. Little besides the order and the
+// letters is left to chance, which is what teaches to read a lettered list so soon.
+func quiz(r *random) string {
+	subject := subjects[r.below(len(subjects))]
+	options := choose(r, subject.quiz[r.below(len(subject.quiz))], 4)
 	var b strings.Builder
-	b.WriteString(strings.TrimPrefix(q.lettered(), "\n") + "\n")
-	for i := range 10 {
+	b.WriteString(strings.TrimPrefix(question{options: [4]string(options)}.lettered(), "\n"))
+	for range 6 {
 		k := r.below(4)
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		fmt.Fprintf(&b, "%s: %c", q.options[k], 'A'+k)
+		fmt.Fprintf(&b, "\n%s Answer: %c", subject.ask(options[k]), 'A'+k)
 	}
 	return b.String()
 }

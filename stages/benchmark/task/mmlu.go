@@ -1,14 +1,15 @@
 package task
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -28,35 +29,41 @@ func (MMLU) Doc() string {
 	return "multiple choice over four lettered options, CSV files as in MMLU (Hendrycks et al. 2021)"
 }
 
-// Load reads every <subject>_<split>.csv. dir is the root that holds the split folders, or the
-// folder of the split itself; shots come from the dev split beside it.
+// Load reads every <subject>_<split>.csv. dir is the root that holds the split folders, or the folder
+// of the split itself; examples are read from a root alone, because what lies beside dir is no part of
+// the stage's input.
 func (MMLU) Load(dir, split string) ([]Subject, error) {
-	root, folder := dir, filepath.Join(dir, split)
-	if _, err := os.Stat(folder); err != nil {
-		root, folder = filepath.Dir(filepath.Clean(dir)), dir
+	folder := filepath.Join(dir, split)
+	_, err := os.Stat(folder)
+	root := err == nil
+	if !root {
+		folder = dir
 	}
 	suffix := "_" + split + ".csv"
-	files, err := filepath.Glob(filepath.Join(folder, "*"+suffix))
+	entries, err := os.ReadDir(folder) // sorted
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", folder, err)
+		return nil, err
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("no files *%s in %s or in %s", suffix, filepath.Join(dir, split), dir)
-	}
-	sort.Strings(files)
 	var subjects []Subject
-	for _, f := range files {
-		s := Subject{Name: strings.TrimSuffix(filepath.Base(f), suffix)}
-		if s.Items, err = readItems(f); err != nil {
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), suffix)
+		if !ok {
+			continue
+		}
+		s := Subject{Name: name}
+		if s.Items, err = readItems(filepath.Join(folder, e.Name())); err != nil {
 			return nil, err
 		}
-		dev := filepath.Join(root, "dev", s.Name+"_dev.csv")
-		if _, statErr := os.Stat(dev); statErr == nil {
-			if s.Shots, err = readItems(dev); err != nil {
+		if root {
+			s.Shots, err = readItems(filepath.Join(dir, Dev, name+"_"+Dev+".csv"))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}
 		}
 		subjects = append(subjects, s)
+	}
+	if len(subjects) == 0 {
+		return nil, fmt.Errorf("no files *%s in %s", suffix, folder)
 	}
 	return subjects, nil
 }
@@ -80,7 +87,11 @@ func readItems(path string) ([]Item, error) {
 }
 
 func parseItems(r io.Reader) ([]Item, error) {
-	c := csv.NewReader(r)
+	b := bufio.NewReader(r)
+	if mark, err := b.Peek(3); err == nil && string(mark) == "\ufeff" {
+		b.Discard(3)
+	}
+	c := csv.NewReader(b)
 	c.FieldsPerRecord = -1
 	var items []Item
 	for {

@@ -2,6 +2,9 @@ package task
 
 import "math"
 
+// Dev is the split that few-shot examples come from.
+const Dev = "dev"
+
 // Task is one benchmark.
 type Task interface {
 	Name() string
