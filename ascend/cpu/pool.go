@@ -30,16 +30,19 @@ type pool struct {
 	workers []*worker
 	ended   sync.WaitGroup
 
-	job     task
-	parts   int
-	next    atomic.Int64
-	left    atomic.Int32 // helpers still inside the job
+	job   task
+	parts int
+	next  atomic.Int64
+	// left counts the helpers still inside the job, plus asleep once the caller sleeps. One number holds
+	// both, so that a helper which leaves last and is then held up cannot mistake the next job's sleep
+	// for this one's.
+	left    atomic.Int64
 	closing bool
 	failed  atomic.Pointer[failure]
-
-	waiting atomic.Bool
 	done    chan struct{}
 }
+
+const asleep = 1 << 32
 
 // failure carries a panic from a helper to the caller.
 type failure struct{ value any }
@@ -78,7 +81,7 @@ func (p *pool) run(t task, parts int) {
 }
 
 func (p *pool) start(helpers int) {
-	p.left.Store(int32(helpers))
+	p.left.Store(int64(helpers))
 	for _, w := range p.workers[1 : 1+helpers] {
 		w.turn.Add(1)
 		if w.parked.CompareAndSwap(true, false) {
@@ -115,11 +118,9 @@ func (p *pool) wait() {
 			relax(i)
 			continue
 		}
-		p.waiting.Store(true)
-		if p.left.Load() == 0 && p.waiting.CompareAndSwap(true, false) {
-			return
+		if p.left.Add(asleep) != asleep {
+			<-p.done
 		}
-		<-p.done
 		return
 	}
 }
@@ -137,15 +138,15 @@ func (p *pool) serve(w *worker) {
 			if w.turn.Load() != seen && w.parked.CompareAndSwap(true, false) {
 				break
 			}
-			<-w.wake
-			break
+			<-w.wake // the call may have been for a job that this worker has done: look again
+			i = 0
 		}
 		seen++
 		if p.closing {
 			return
 		}
 		p.take(w)
-		if p.left.Add(-1) == 0 && p.waiting.CompareAndSwap(true, false) {
+		if p.left.Add(-1) == asleep {
 			p.done <- struct{}{}
 		}
 	}

@@ -44,7 +44,7 @@ func (b *builder) given(k *kind, f *pos.File, path []string, value string) *ast.
 	all := pos.Of(f, 0, len(value))
 	n := ast.TextOf(f, value)
 	if !verbatim(k, path, value) {
-		parsed := ast.MapOf(all)
+		var parsed *ast.Node
 		if strings.TrimSpace(value) == "" {
 			parsed = &ast.Node{Kind: ast.Null, Span: all}
 		} else {

@@ -130,7 +130,7 @@ func scalar(s string) any {
 	case "-.inf":
 		return math.Inf(-1)
 	}
-	if strings.Trim(s, "+-.0123456789eExXoabcdfABCDEF") == "" && !strings.Contains(s, "_") {
+	if strings.Trim(s, "+-.0123456789exXoabcdfABCDEF") == "" && !strings.Contains(s, "_") {
 		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return i
 		}

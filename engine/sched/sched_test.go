@@ -141,7 +141,7 @@ func TestASecondRunRunsNothing(t *testing.T) {
 		t.Error(err)
 	}
 	b.events = &enginetest.Events{}
-	r = b.run(ch.graph("xyz"))
+	b.run(ch.graph("xyz"))
 	want(t, "runs", ch.runs(), "1 1 1")
 	want(t, "states", b.events.States("c"), []string{"wanted", "ready", "fresh"})
 	want(t, "plan", b.statuses(ch.graph("xyz")), "a fresh\nb fresh\nc fresh")

@@ -8,9 +8,13 @@ import (
 	"strings"
 
 	"github.com/belay-ml/belay/ascend/cpu"
+	"github.com/belay-ml/belay/ascend/dtype"
+	"github.com/belay-ml/belay/ascend/op"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/convert"
+	"github.com/belay-ml/belay/models/decoder"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/inference"
 	"github.com/belay-ml/belay/stages/trainer"
@@ -21,7 +25,8 @@ const version = 1
 
 // Params are the stage's parameters.
 type Params struct {
-	Checkpoint artifact.Ref `yaml:"checkpoint" alias:"load" required:"true" kind:"megatron-checkpoint,hf-model" doc:"weights to begin with"`
+	Checkpoint artifact.Ref `yaml:"checkpoint" alias:"load" kind:"megatron-checkpoint,hf-model" doc:"weights to begin with; without them, model gives the sizes and the weights are drawn at random"`
+	Size       Size         `yaml:"model" doc:"sizes of a model that begins with random weights"`
 	Data       artifact.Ref `yaml:"data" alias:"data_path" required:"true" kind:"token-index" doc:"token index of pretraining text"`
 	Name       string       `yaml:"data_name" default:"" doc:"which index of the folder, without .idx; needed only when there are several"`
 	SeqLength  int          `yaml:"seq_length" required:"true" min:"2" doc:"tokens of one sample"`
@@ -68,9 +73,9 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	defer index.Close()
 	be := cpu.New(in.CPU)
 	defer be.Close()
-	model, meta, err := inference.Load(be, p.Checkpoint.Path)
+	model, meta, err := p.begin(be)
 	if err != nil {
-		return fault.Wrap(fault.Data, err)
+		return err
 	}
 	if most := meta.Config.MaxPositions; most > 0 && p.SeqLength > most {
 		in.Events.Warn(fmt.Sprintf("seq_length %d is beyond the %d positions that the model was made for", p.SeqLength, most), nil)
@@ -98,7 +103,31 @@ func (p *Params) check() error {
 	if _, err := corpus.ParseSplit(p.Split); err != nil {
 		return fault.Wrap(fault.Recipe, err)
 	}
+	switch {
+	case p.Checkpoint.Given() && p.Size != (Size{}):
+		return fault.New(fault.Recipe, "both checkpoint and model are given: the sizes come from the checkpoint").WithHint("leave one of them out")
+	case !p.Checkpoint.Given() && p.Size == (Size{}):
+		return fault.New(fault.Recipe, "neither checkpoint nor model is given").WithHint("checkpoint is what to go on from; model: {num_layers: ..., hidden_size: ...} begins with random weights")
+	}
 	return p.Hyper.Check()
+}
+
+// begin loads the checkpoint, or makes the model of the given sizes with random weights.
+func (p *Params) begin(be op.Backend) (*decoder.Model, convert.Meta, error) {
+	if p.Checkpoint.Given() {
+		m, meta, err := inference.Load(be, p.Checkpoint.Path)
+		return m, meta, fault.Wrap(fault.Data, err)
+	}
+	cfg, err := p.Size.config()
+	if err != nil {
+		return nil, convert.Meta{}, fault.Wrap(fault.Recipe, err)
+	}
+	m, err := decoder.New(be, cfg)
+	if err != nil {
+		return nil, convert.Meta{}, fault.Wrap(fault.Recipe, err)
+	}
+	m.Init(uint64(p.Seed))
+	return m, convert.Meta{Config: cfg, Format: convert.Mcore, DType: dtype.F32, Layout: convert.Whole(), PaddedVocab: cfg.Vocab}, nil
 }
 
 // openIndex opens the folder's only token index, or the named one.
