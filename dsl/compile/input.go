@@ -24,7 +24,7 @@ type inputs struct {
 	in  *instance
 	off *string // set when an artifact comes from an instance that is off
 
-	absent diag.List // sources that are not there, which only matters to instances that are on
+	absent diag.List // mistakes about sources, which only matter to instances that are on
 }
 
 // value walks a field's value; node is what it was written as, nil when unknown. ok is false when a mistake
@@ -152,8 +152,8 @@ func (w *inputs) one(f *param.Field, path string, v any, node *ast.Node) (any, b
 		return w.artifact(f, path, expr.TargetOf(x), node)
 	case string:
 		if x == "" {
-			w.errorf(node, "", "%s wants an artifact or a path, have an empty text", path)
-			return nil, false
+			w.ifOn(node, "", "%s wants an artifact or a path, have an empty text", path)
+			return engine.Source{}, true
 		}
 		return w.path(path, x, node)
 	case []any:
@@ -263,12 +263,17 @@ func (w *inputs) path(path, text string, node *ast.Node) (any, bool) {
 		} else if filepath.IsAbs(as) {
 			hint = ""
 		}
-		before := len(w.b.diags)
-		w.errorf(node, hint, "%s: no such file or folder: %s", path, as)
-		w.absent = append(w.absent, w.b.diags[before:]...)
-		w.b.diags = w.b.diags[:before]
+		w.ifOn(node, hint, "%s: no such file or folder: %s", path, as)
 	}
 	return engine.Source{Path: abs, As: as}, true
+}
+
+// ifOn reports a mistake that only matters to an instance that is on.
+func (w *inputs) ifOn(node *ast.Node, hint, format string, args ...any) {
+	before := len(w.b.diags)
+	w.errorf(node, hint, format, args...)
+	w.absent = append(w.absent, w.b.diags[before:]...)
+	w.b.diags = w.b.diags[:before]
 }
 
 func (b *builder) there(path string) bool {
