@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -99,13 +101,63 @@ func workspace(recipe string) (string, error) {
 	}
 }
 
+// here is the workspace that the current directory lies in.
+func here() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return workspace(filepath.Join(dir, "recipe.yaml"))
+}
+
 // store opens the store of a recipe's workspace.
 func (a *app) store(recipe string) (*store.Store, error) {
 	dir, err := workspace(recipe)
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(dir, func(text string) { fmt.Fprintln(a.stderr, "warning: "+text) })
+	return store.Open(dir, a.warn)
+}
+
+// warn tells what a person should look at.
+func (a *app) warn(text string) {
+	if a.logFormat == "json" {
+		l := zerolog.New(a.stderr)
+		l.Warn().Msg(text)
+		return
+	}
+	fmt.Fprintln(a.stderr, "warning: "+text)
+}
+
+// say tells what is good to know; quiet leaves it out.
+func (a *app) say(text string) {
+	switch {
+	case a.quiet:
+	case a.logFormat == "json":
+		l := zerolog.New(a.stderr)
+		l.Info().Msg(text)
+	default:
+		fmt.Fprintln(a.stderr, text)
+	}
+}
+
+// complain tells why a command failed, once.
+func (a *app) complain(err error, code int, hint string) {
+	switch {
+	case errors.Is(err, errReported):
+	case a.logFormat == "json":
+		l := zerolog.New(a.stderr)
+		e := l.Error().Int("exit", code)
+		if hint != "" {
+			e = e.Str("hint", hint)
+		}
+		e.Msg(err.Error())
+	default:
+		fmt.Fprintln(a.stderr, "belay: "+err.Error())
+		if hint != "" {
+			fmt.Fprintln(a.stderr, "hint: "+hint)
+		}
+	}
 }
 
 // print writes v as JSON, or calls text.
@@ -125,4 +177,16 @@ func (a *app) color() bool { return os.Getenv("NO_COLOR") == "" && isTerminal(a.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// relative shortens a path where it lies below the current directory.
+func relative(path string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
 }

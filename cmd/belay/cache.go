@@ -16,8 +16,11 @@ func newCache(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
 		Short: "Look at the store of this workspace",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknown("cache command", args[0], []string{"ls", "verify", "path"}, "say ls, verify or path")
+			}
 			return fault.New(fault.Usage, "cache: say ls, verify or path")
 		},
 	}
@@ -25,13 +28,17 @@ func newCache(a *app) *cobra.Command {
 	return c
 }
 
-// here opens the store of the workspace that the current directory lies in.
-func (a *app) here() (*store.Store, error) {
-	dir, err := os.Getwd()
+// present opens the store of the workspace that the current directory lies in; it makes none.
+func (a *app) present() (*store.Store, error) {
+	dir, err := here()
 	if err != nil {
 		return nil, err
 	}
-	return a.store(filepath.Join(dir, "recipe.yaml"))
+	if _, err := os.Stat(filepath.Join(dir, store.Dir)); err != nil {
+		return nil, fault.New(fault.Usage, "there is no store in %s", dir).
+			WithHint("belay run makes one; a workspace is the folder that holds belay.yaml or %s", store.Dir)
+	}
+	return store.Open(dir, a.warn)
 }
 
 // itemJSON is one artifact of `belay cache ls --json`.
@@ -51,7 +58,7 @@ func newCacheList(a *app) *cobra.Command {
 		Short: "List the artifacts",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			st, err := a.here()
+			st, err := a.present()
 			if err != nil {
 				return err
 			}
@@ -89,7 +96,7 @@ func newCacheVerify(a *app) *cobra.Command {
 		Short: "Read every artifact again and set damaged ones aside",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			st, err := a.here()
+			st, err := a.present()
 			if err != nil {
 				return err
 			}
@@ -98,7 +105,7 @@ func newCacheVerify(a *app) *cobra.Command {
 			err = st.Verify(c.Context(), func(v store.Verdict) {
 				if v.Damage != nil {
 					damaged++
-					fmt.Fprintf(a.stderr, "%s: %v\n", v.Digest.Short(), v.Damage)
+					a.warn(fmt.Sprintf("artifact %s: %v", v.Digest.Short(), v.Damage))
 					return
 				}
 				whole++
@@ -124,13 +131,15 @@ func newCachePath(a *app) *cobra.Command {
 		Short: "Print where the store is",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			st, err := a.here()
+			dir, err := here()
 			if err != nil {
 				return err
 			}
-			defer st.Close()
-			_, err = fmt.Fprintln(a.stdout, st.Root())
-			return err
+			dir = filepath.Join(dir, store.Dir)
+			return a.print(map[string]string{"path": dir}, func(w io.Writer) error {
+				_, err := fmt.Fprintln(w, dir)
+				return err
+			})
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -97,8 +98,14 @@ func readBatch(path string) (tokenBatch, error) {
 		return tokenBatch{}, fmt.Errorf("read %s: input_ids has the shape %v, want [B, S]", path, shape)
 	}
 	b := tokenBatch{width: shape[1]}
-	lengths, lshape, err := integers(src, "lengths")
-	if err == nil && (len(lshape) != 1 || lshape[0] != shape[0]) {
+	var lengths []int32
+	var lshape []int
+	if slices.ContainsFunc(src.List(), func(i ckpt.Info) bool { return i.Name == "lengths" }) {
+		if lengths, lshape, err = integers(src, "lengths"); err != nil {
+			return b, fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	if lengths != nil && (len(lshape) != 1 || lshape[0] != shape[0]) {
 		return b, fmt.Errorf("read %s: lengths has the shape %v, want [%d]", path, lshape, shape[0])
 	}
 	for i := range shape[0] {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,15 @@ func newGenerate(a *app) *cobra.Command {
 		Long:  "Answer one prompt from any checkpoint directory, printing the text as it comes. Without --prompt the prompt is read from standard input.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			opt := d.Options()
+			if err := opt.Check(); err != nil {
+				return fault.Wrap(fault.Usage, err)
+			}
+			if slices.Contains(stop, "") {
+				return fault.New(fault.Usage, "--stop: an empty text would end the answer at once")
+			}
 			if !c.Flags().Changed("prompt") {
+				endAtOnce()
 				text, err := io.ReadAll(io.LimitReader(a.stdin, 16<<20))
 				if err != nil {
 					return err
@@ -45,7 +54,6 @@ func newGenerate(a *app) *cobra.Command {
 			if err != nil {
 				return fault.Wrap(fault.Usage, err)
 			}
-			opt := d.Options()
 			opt.EOS = p.Stops()
 			piece := func(text string) { io.WriteString(a.stdout, text) }
 			if a.json {

@@ -19,6 +19,8 @@ func newGraph(a *app) *cobra.Command {
 		Use:   "graph RECIPE",
 		Short: "Draw a recipe's stages",
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeRecipe(false),
 		RunE: func(c *cobra.Command, args []string) error {
 			write, ok := map[string]func(io.Writer, report.Graph) error{
 				"svg": report.SVG, "dot": report.Dot, "mermaid": report.Mermaid, "ascii": report.Text,
@@ -34,12 +36,44 @@ func newGraph(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return write(a.stdout, drawing(g, p))
+			d := drawing(g, p)
+			return a.print(graphOf(d), func(w io.Writer) error { return write(w, d) })
 		},
 	}
 	f.register(c)
 	c.Flags().StringVar(&format, "format", "ascii", "ascii, svg, dot or mermaid")
 	return c
+}
+
+// graphJSON is `belay graph --json`.
+type graphJSON struct {
+	Recipe string     `json:"recipe"`
+	Nodes  []nodeInfo `json:"nodes"`
+	Edges  []edgeJSON `json:"edges"`
+}
+
+type nodeInfo struct {
+	ID     string `json:"id"`
+	Kind   string `json:"kind"`
+	Status string `json:"status"`
+}
+
+// edgeJSON leads from what is read to what reads it; Order edges carry no data.
+type edgeJSON struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Order bool   `json:"order,omitempty"`
+}
+
+func graphOf(d report.Graph) graphJSON {
+	g := graphJSON{Recipe: d.Title, Nodes: []nodeInfo{}, Edges: []edgeJSON{}}
+	for _, n := range d.Nodes {
+		g.Nodes = append(g.Nodes, nodeInfo{n.ID, n.Kind, n.State})
+	}
+	for _, e := range d.Edges {
+		g.Edges = append(g.Edges, edgeJSON{d.Nodes[e.From].ID, d.Nodes[e.To].ID, e.Order})
+	}
+	return g
 }
 
 // drawing is a graph with the states of a plan.

@@ -23,7 +23,7 @@ type branch struct {
 }
 
 // The import table. A prefix covers the package and everything below it.
-var table = map[string]branch{
+var importTable = map[string]branch{
 	"ascend":  {may: []string{"ascend"}, never: []string{"os", "io/fs", "gopkg.in/yaml.v3"}},
 	"engine":  {may: []string{"engine"}},
 	"dsl":     {may: []string{"dsl", "engine", "schemas"}},
@@ -75,7 +75,7 @@ func TestPackagesImportOnlyWhatTheTableAllows(t *testing.T) {
 			continue
 		}
 		top, _, _ := strings.Cut(pkg, "/")
-		row, ok := table[top]
+		row, ok := importTable[top]
 		if !ok {
 			continue // cmd wires everything; testdata holds generators and test helpers
 		}

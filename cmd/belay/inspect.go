@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -167,65 +166,4 @@ func checkpointText(w io.Writer, c *convert.Inspection) error {
 		rows = append(rows, []string{"  " + t.Name, t.DType, fmt.Sprint(t.Shape), t.Where})
 	}
 	return table(w, rows)
-}
-
-func newCompare(a *app) *cobra.Command {
-	var family, template string
-	c := &cobra.Command{
-		Use:   "compare A B",
-		Short: "Compare two checkpoints of any formats, tensor by tensor",
-		Long:  "Compare two checkpoints of any formats, tensor by tensor. The exit code is 0 when every tensor is equal, 20 otherwise.",
-		Args:  cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.compare(c.Context(), args[0], args[1], convert.OpenOptions{Family: family, Template: template})
-		},
-	}
-	c.Flags().StringVar(&family, "family", "", "model family, where neither checkpoint tells")
-	c.Flags().StringVar(&template, "template", "", "Hugging Face directory whose config.json describes a Megatron checkpoint")
-	return c
-}
-
-func (a *app) compare(ctx context.Context, x, y string, opt convert.OpenOptions) error {
-	r, err := convert.Compare(ctx, x, y, opt)
-	if err != nil {
-		return fault.Wrap(fault.Data, err)
-	}
-	err = a.print(r, func(w io.Writer) error {
-		for _, n := range r.OnlyA {
-			fmt.Fprintf(w, "only in %s: %s\n", x, n)
-		}
-		for _, n := range r.OnlyB {
-			fmt.Fprintf(w, "only in %s: %s\n", y, n)
-		}
-		rows := [][]string{{"TENSOR", "TYPES", "SHAPE", "DIFFERENT", "MAX ABS", "MAX REL"}}
-		for _, t := range r.Tensors {
-			if t.Equal {
-				continue
-			}
-			shape := fmt.Sprint(t.ShapeA)
-			if fmt.Sprint(t.ShapeB) != shape {
-				shape += " vs " + fmt.Sprint(t.ShapeB)
-			}
-			types := t.DTypeA
-			if t.DTypeB != t.DTypeA {
-				types += " vs " + t.DTypeB
-			}
-			rows = append(rows, []string{t.Name, types, shape, fmt.Sprint(t.Count), fmt.Sprintf("%.3g", t.MaxAbs), fmt.Sprintf("%.3g", t.MaxRel)})
-		}
-		if len(rows) > 1 {
-			if err := table(w, rows); err != nil {
-				return err
-			}
-		}
-		if r.Equal {
-			fmt.Fprintf(w, "equal: %d tensors (%s names)\n", len(r.Tensors), r.Names)
-		} else {
-			fmt.Fprintf(w, "different: %d of %d tensors, largest difference %.3g\n", len(rows)-1, len(r.Tensors), r.MaxAbs)
-		}
-		return nil
-	})
-	if err == nil && !r.Equal {
-		return reported(fault.Data)
-	}
-	return err
 }

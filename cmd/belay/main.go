@@ -18,7 +18,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -41,23 +40,21 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return fault.OK
 	}
-	code := fault.CodeOf(err)
+	code, hint := fault.CodeOf(err), fault.HintOf(err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		code = fault.Cancelled
-	case code == fault.Internal && !a.started:
-		code = fault.Usage // cobra's own: unknown flags, missing arguments
-	}
-	if !errors.Is(err, errReported) {
-		fmt.Fprintln(stderr, "belay: "+err.Error())
-		if hint := fault.HintOf(err); hint != "" {
-			fmt.Fprintln(stderr, "hint: "+hint)
+	case code == fault.Internal && !a.started: // cobra's own: unknown flags, missing arguments
+		code = fault.Usage
+		if hint == "" {
+			hint = "see " + cmd.CommandPath() + " --help"
 		}
 	}
+	a.complain(err, code, hint)
 	return code
 }
 
@@ -86,3 +83,7 @@ func cancellable() (context.Context, func()) {
 		cancel()
 	}
 }
+
+// endAtOnce lets an interrupt end the process as it does without belay: for filters, which may wait for
+// input for ever and have nothing to tidy up.
+func endAtOnce() { signal.Reset(os.Interrupt, syscall.SIGTERM) }

@@ -26,7 +26,7 @@ func newModels(a *app) *cobra.Command {
 			if len(args) == 1 {
 				f, err := reg.Named(args[0])
 				if err != nil {
-					return fault.Wrap(fault.Usage, err)
+					return unknown("family", args[0], reg.Names(), "belay models lists them")
 				}
 				return a.print(f, func(w io.Writer) error { return familyText(w, f) })
 			}

@@ -37,7 +37,8 @@ func newRun(a *app) *cobra.Command {
 		Short: "Run what is stale",
 		Long: `Run the stages of a recipe whose result is not in the store yet. With STAGE names, only those and what
 they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[seed=1]').`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.run(c.Context(), args[0], args[1:], f)
 		},
@@ -54,8 +55,11 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 }
 
 func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags) error {
-	if f.target != "local" {
+	switch {
+	case f.target != "local":
 		return fault.New(fault.Usage, "--on %s: there is no such target", f.target).WithHint("local is the only target: leave --on out")
+	case f.jobs < 0 || f.cpus < 0:
+		return fault.New(fault.Usage, "--jobs and --cpus: want 0 or more")
 	}
 	g, err := a.compile(recipe, f.recipeFlags)
 	if err != nil {
@@ -79,74 +83,68 @@ func (f runFlags) options(only []string) sched.Options {
 	}
 }
 
-// execute runs a graph with progress on stderr, a record and a report.
+// execute runs a graph. Progress, a record and a report begin with the first event that shows work to do:
+// where every stage is fresh, nothing is left behind but links put right.
 func (a *app) execute(ctx context.Context, g *engine.Graph, st *store.Store, opt sched.Options, params []string) error {
 	began := time.Now()
-	planned, err := sched.Plan(ctx, g, st, opt)
-	if err != nil {
-		return err
-	}
-	if sure, maybe := planned.Stale(); sure+maybe == 0 {
-		return a.nothingToDo(ctx, g, st, opt, planned, began)
-	}
-	id, dir, err := st.NewRun(began)
-	if err != nil {
-		return err
-	}
-	opt.RunID = id
-	rec, err := record.New(dir, recordOf(g, id, began, params))
-	if err != nil {
-		return err
-	}
-	sink, finish := a.progress()
-	res, runErr := sched.Run(ctx, g, st, opt, event.Tee(sink, rec))
-	finish()
-	if res != nil {
-		for i := range res.Nodes {
-			n := &res.Nodes[i]
-			rec.Update(n.ID, func(r *record.Node) { fill(r, n) })
+	opt.RunID = record.NewID(began)
+	dir := st.RunDir(opt.RunID)
+	var rec *record.Recorder
+	finish := func() {}
+	sink := &late{open: func() event.Sink {
+		progress, done := a.progress()
+		finish = done
+		var err error
+		if rec, err = record.New(dir, recordOf(g, opt.RunID, began, params)); err != nil {
+			a.warn(fmt.Sprintf("this run leaves no record: %v", err))
+			return progress
 		}
+		return event.Tee(progress, rec)
+	}}
+	res, runErr := sched.Run(ctx, g, st, opt, sink)
+	finish()
+	if len(res.Nodes) == 0 {
+		return runErr // refused before anything was looked at
 	}
-	recErr := rec.Finish(time.Now(), runErr)
-	page := filepath.Join(dir, record.ReportFile)
-	if err := writeReport(page, rec.Run()); err != nil && recErr == nil {
-		recErr = err
+	end := ending{graph: g, res: res, took: time.Since(began), err: runErr}
+	if rec != nil {
+		a.conclude(rec, dir, res, runErr)
+		run := rec.Run()
+		end.run, end.page = &run, filepath.Join(dir, record.ReportFile)
 	}
-	if recErr != nil {
-		fmt.Fprintf(a.stderr, "warning: the record of the run is not whole: %v\n", recErr)
-	}
-	if res != nil {
-		a.summary(res, time.Since(began), page)
+	if err := a.summary(end); err != nil && runErr == nil {
+		return err
 	}
 	return runErr
 }
 
-// nothingToDo is the end of a run in which every stage is fresh: links are put right, nothing else.
-func (a *app) nothingToDo(ctx context.Context, g *engine.Graph, st *store.Store, opt sched.Options, p *sched.Planned, began time.Time) error {
-	res, err := sched.Run(ctx, g, st, opt, event.Tee())
+// conclude writes the end of a run into its record and draws the report.
+func (a *app) conclude(rec *record.Recorder, dir string, res *sched.Result, runErr error) {
+	adopt(rec, dir, res)
+	for i := range res.Nodes {
+		n := &res.Nodes[i]
+		rec.Update(n.ID, func(r *record.Node) { fill(r, n) })
+	}
+	err := rec.Finish(time.Now(), runErr)
+	if e := writeReport(filepath.Join(dir, record.ReportFile), rec.Run()); err == nil {
+		err = e
+	}
 	if err != nil {
-		return err
+		a.warn(fmt.Sprintf("the record of the run is not whole: %v", err))
 	}
-	n := 0
-	for i := range p.Nodes {
-		if p.Nodes[i].Status == sched.Fresh {
-			n++
-		}
-	}
-	if a.json {
-		return a.print(resultJSON(res), nil)
-	}
-	if !a.quiet {
-		fmt.Fprintf(a.stderr, "%s: nothing to do, all %d stages are fresh (%s)\n", g.Recipe, n, time.Since(began).Round(time.Millisecond))
-		a.links(res)
-	}
-	return nil
 }
 
 // progress is the sink for a person or a machine on stderr, and what ends it.
 func (a *app) progress() (event.Sink, func()) {
 	if a.logFormat == "json" {
-		return event.Logger(zerolog.New(a.stderr)), func() {}
+		level := zerolog.InfoLevel
+		switch {
+		case a.quiet:
+			level = zerolog.WarnLevel
+		case a.verbose:
+			level = zerolog.DebugLevel
+		}
+		return event.Logger(zerolog.New(a.stderr).Level(level)), func() {}
 	}
 	live := isTerminal(a.stderr)
 	p := terminal.New(a.stderr, terminal.Options{

@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/belay-ml/belay/dsl/schema"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/param"
 )
 
 func newSchema(a *app) *cobra.Command {
@@ -23,52 +23,47 @@ func newSchema(a *app) *cobra.Command {
 		Long:  "Print the JSON Schema of recipes (the name recipe) or of one stage's parameters (its name). Without a name, list them.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if dir != "" {
+				if len(args) > 0 {
+					return fault.New(fault.Usage, "--write writes all schemas: leave %s out", args[0])
+				}
+				if err := os.MkdirAll(dir, 0o755); err != nil {
+					return err
+				}
+				return schema.Write(dir, stageList())
+			}
 			files, err := schema.Files(stageList())
 			if err != nil {
 				return err
 			}
-			switch {
-			case dir != "":
-				return writeSchemas(dir, files)
-			case len(args) == 0:
-				for _, n := range slices.Sorted(maps.Keys(files)) {
-					fmt.Fprintln(a.stdout, strings.TrimPrefix(strings.TrimSuffix(n, ".schema.json"), "stage-"))
-				}
-				return nil
+			names := []string{}
+			for _, n := range slices.Sorted(maps.Keys(files)) {
+				names = append(names, strings.TrimPrefix(strings.TrimSuffix(n, ".schema.json"), "stage-"))
+			}
+			if len(args) == 0 {
+				return a.print(names, func(w io.Writer) error {
+					_, err := fmt.Fprintln(w, strings.Join(names, "\n"))
+					return err
+				})
 			}
 			for _, n := range []string{schema.StageName(args[0]), args[0] + ".schema.json"} {
 				if text, ok := files[n]; ok {
-					_, err := io.WriteString(a.stdout, string(text))
+					_, err := a.stdout.Write(text)
 					return err
 				}
 			}
-			return fault.New(fault.Usage, "there is no schema %q", args[0]).WithHint("belay schema lists them")
+			return unknown("schema", args[0], names, "belay schema lists them")
 		},
 	}
 	c.Flags().StringVar(&dir, "write", "", "write all schemas into a folder")
 	return c
 }
 
-func writeSchemas(dir string, files map[string][]byte) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+// unknown is the error for a name that is not among those known.
+func unknown(what, name string, known []string, list string) error {
+	err := fault.New(fault.Usage, "there is no %s %q", what, name)
+	if near := param.Near(name, known); near != "" {
+		return err.WithHint("did you mean %s?", near)
 	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func newVersion(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.stdout, "belay", version())
-			return err
-		},
-	}
+	return err.WithHint("%s", list)
 }

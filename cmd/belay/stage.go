@@ -25,13 +25,18 @@ func newStage(a *app) *cobra.Command {
 		Use:   "stage KIND --with k=v ... --out DIR",
 		Short: "Run one stage by itself",
 		Long:  "Run one stage by itself, outside a recipe: the same checks and the same code. belay stage KIND --help lists its parameters.",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return fault.New(fault.Usage, "which stage?").WithHint("belay stage --help lists them")
-		},
+		Args:  cobra.ArbitraryArgs,
 	}
+	var kinds []string
 	for _, s := range stageList() {
+		kinds = append(kinds, s.Describe().Name)
 		c.AddCommand(newStageKind(a, s))
+	}
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknown("stage kind", args[0], kinds, "belay stage --help lists them")
+		}
+		return fault.New(fault.Usage, "which stage?").WithHint("belay stage --help lists them")
 	}
 	return c
 }
@@ -116,7 +121,7 @@ func (a *app) stage(ctx context.Context, kind string, with []string, out string,
 		return err
 	}
 	defer removeAll(tmp)
-	st, err := store.Open(tmp, func(text string) { fmt.Fprintln(a.stderr, "warning: "+text) })
+	st, err := store.Open(tmp, a.warn)
 	if err != nil {
 		return err
 	}
@@ -137,14 +142,10 @@ func (a *app) stage(ctx context.Context, kind string, with []string, out string,
 	if err := os.Rename(rec.Root, out); err != nil {
 		return err
 	}
-	return a.print(rec.Manifest, func(io.Writer) error {
-		if !a.quiet {
-			for _, p := range rec.PortNames() {
-				fmt.Fprintf(a.stderr, "  %s: %s (%s)\n", p, filepath.Join(out, filepath.FromSlash(rec.Ports[p].Path)), describe(rec.Ports[p]))
-			}
-		}
-		return nil
-	})
+	for _, p := range rec.PortNames() {
+		a.say(fmt.Sprintf("  %s: %s (%s)", p, filepath.Join(out, filepath.FromSlash(rec.Ports[p].Path)), describe(rec.Ports[p])))
+	}
+	return a.print(rec.Manifest, func(io.Writer) error { return nil })
 }
 
 func describe(c artifact.PortContent) string {

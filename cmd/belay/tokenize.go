@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,7 @@ import (
 
 func newTokenize(a *app) *cobra.Command {
 	var dir string
-	var special, decode, skip bool
+	var d direction
 	c := &cobra.Command{
 		Use:   "tokenize --tokenizer DIR",
 		Short: "Turn text into token ids, and back",
@@ -28,53 +30,85 @@ func newTokenize(a *app) *cobra.Command {
 			if err != nil {
 				return fault.Wrap(fault.Data, err)
 			}
-			return fault.Wrap(fault.Data, tokenize(a.stdin, a.stdout, t, special, decode, skip))
+			endAtOnce()
+			return fault.Wrap(fault.Data, tokenize(a.stdin, a.stdout, t, d))
 		},
 	}
 	c.Flags().StringVar(&dir, "tokenizer", "", "directory with tokenizer.json")
-	c.Flags().BoolVar(&special, "special", true, "let the tokenizer add its special tokens")
-	c.Flags().BoolVar(&decode, "decode", false, "turn ids into text")
-	c.Flags().BoolVar(&skip, "skip-special", false, "leave special tokens out of decoded text")
+	c.Flags().BoolVar(&d.special, "special", true, "let the tokenizer add its special tokens")
+	c.Flags().BoolVar(&d.decode, "decode", false, "turn ids into text")
+	c.Flags().BoolVar(&d.skip, "skip-special", false, "leave special tokens out of decoded text")
 	if err := c.MarkFlagRequired("tokenizer"); err != nil {
 		panic(err)
 	}
 	return c
 }
 
-// tokenize works line by line, so that it can stand in a pipe.
-func tokenize(r io.Reader, w io.Writer, t tok.Tokenizer, special, decode, skip bool) error {
-	in := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
+// direction says what tokenize does with a record.
+type direction struct {
+	special bool // encoding adds special tokens
+	decode  bool
+	skip    bool // decoding leaves special tokens out
+}
+
+// tokenize works line by line, so that it can stand in a pipe. Empty lines are passed over.
+func tokenize(r io.Reader, w io.Writer, t tok.Tokenizer, d direction) error {
+	in := bufio.NewReaderSize(r, 1<<20)
 	out := bufio.NewWriter(w)
-	defer out.Flush()
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	for n := 1; ; n++ {
-		var line struct {
-			Text *string `json:"text"`
-			IDs  []int32 `json:"ids"`
-		}
-		if err := in.Decode(&line); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("read record %d: %w", n, err)
-		}
-		var err error
-		switch {
-		case decode && line.IDs == nil:
-			err = fmt.Errorf("record %d has no \"ids\"", n)
-		case decode:
-			err = enc.Encode(map[string]string{"text": t.Decode(line.IDs, skip)})
-		case line.Text == nil:
-			err = fmt.Errorf("record %d has no \"text\"", n)
-		default:
-			ids := t.Encode(nil, *line.Text, special)
-			if ids == nil {
-				ids = []int32{}
+		line, err := in.ReadBytes('\n')
+		if text := bytes.TrimSpace(line); len(text) > 0 {
+			v, err := d.record(text, t)
+			if err != nil {
+				return errors.Join(fmt.Errorf("read line %d of standard input: %w", n, err), out.Flush())
 			}
-			err = enc.Encode(map[string][]int32{"ids": ids})
+			if err := enc.Encode(v); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
+		if in.Buffered() == 0 { // nothing waits: the reader of a pipe gets what there is
+			if err := out.Flush(); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read line %d of standard input: %w", n, err)
 		}
 	}
+}
+
+// record turns one line over.
+func (d direction) record(text []byte, t tok.Tokenizer) (any, error) {
+	var line struct {
+		Text *string `json:"text"`
+		IDs  []int32 `json:"ids"`
+	}
+	if !utf8.Valid(text) {
+		at := 0
+		for r, size := utf8.DecodeRune(text); r != utf8.RuneError || size > 1; r, size = utf8.DecodeRune(text[at:]) {
+			at += size
+		}
+		return nil, fmt.Errorf("byte %d is not UTF-8", at+1)
+	}
+	if err := json.Unmarshal(text, &line); err != nil {
+		return nil, err
+	}
+	switch {
+	case d.decode && line.IDs == nil:
+		return nil, errors.New("the record has no \"ids\"")
+	case d.decode:
+		return map[string]string{"text": t.Decode(line.IDs, d.skip)}, nil
+	case line.Text == nil:
+		return nil, errors.New("the record has no \"text\"")
+	}
+	ids := t.Encode(nil, *line.Text, d.special)
+	if ids == nil {
+		ids = []int32{}
+	}
+	return map[string][]int32{"ids": ids}, nil
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"runtime/debug"
-
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ml/belay/engine"
@@ -16,23 +14,8 @@ func stageList() []engine.Stage { return all.Stages() }
 // backendClass enters the keys of stages whose results depend on the compute backend.
 const backendClass = "cpu"
 
-// version is the module's version, and the commit of a development build.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	if v == "" {
-		v = "(devel)"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 && v == "(devel)" {
-			v += " " + s.Value[:12]
-		}
-	}
-	return v
-}
+const exitCodes = `Exit codes: 0 ok, 1 internal, 2 usage, 10-19 recipe, 20-29 input data, 30-39 network, 40-49 compute,
+50-59 cluster, 130 cancelled.`
 
 // newRoot builds the command tree.
 func newRoot(a *app) *cobra.Command {
@@ -42,18 +25,10 @@ func newRoot(a *app) *cobra.Command {
 		Long: `belay reads a YAML recipe as a typed graph of stages (download, preprocessing, weight conversion,
 pretraining, fine-tuning, generation, benchmarks), caches every stage by content and reruns only what is stale.
 
-Exit codes: 0 ok, 1 internal, 2 usage, 10-19 recipe, 20-29 input data, 30-39 network, 40-49 compute,
-50-59 cluster, 130 cancelled.`,
+` + exitCodes,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if a.logFormat != "text" && a.logFormat != "json" {
-				return fault.New(fault.Usage, "--log-format %q: want text or json", a.logFormat)
-			}
-			a.started = true
-			return nil
-		},
 	}
 	f := root.PersistentFlags()
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "show warnings and failures only")
@@ -66,6 +41,25 @@ Exit codes: 0 ok, 1 internal, 2 usage, 10-19 recipe, 20-29 input data, 30-39 net
 		newStage(a), newInspect(a), newCompare(a),
 		newTokenize(a), newForward(a), newGenerate(a),
 		newModels(a), newCache(a), newSchema(a), newVersion(a),
+		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodes},
 	)
+	a.begin(root)
 	return root
+}
+
+// begin makes every command note that its own code runs, after cobra has found the flags and arguments
+// to be right.
+func (a *app) begin(c *cobra.Command) {
+	if run := c.RunE; run != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if a.logFormat != "text" && a.logFormat != "json" {
+				return fault.New(fault.Usage, "--log-format %q: want text or json", a.logFormat)
+			}
+			a.started = true
+			return run(c, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		a.begin(sub)
+	}
 }

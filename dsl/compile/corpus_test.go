@@ -124,7 +124,11 @@ func dump(g *engine.Graph) string {
 	show = func(v any) any {
 		switch x := v.(type) {
 		case engine.Output:
-			return "<" + g.Nodes[x.Node].ID + "." + x.Port + ">"
+			text := g.Nodes[x.Node].ID + "." + x.Port
+			if x.Sub != "" {
+				text += "/" + x.Sub
+			}
+			return "<" + text + ">"
 		case engine.Source:
 			return "<" + x.Path + " as " + x.As + ">"
 		case []any:

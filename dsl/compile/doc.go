@@ -9,6 +9,9 @@
 // A reference ${sft.checkpoint} from a stage whose matrix has every axis of sft means the instance with the
 // same values; from any other stage it is the list of all instances' ports. ${sft['seed=1'].checkpoint} is one.
 //
+// A path behind a reference, ${data.files}/train, is a file or folder inside the artifact. Its digest is that
+// part's own: a change elsewhere in the artifact makes nothing stale.
+//
 // An instance whose `when` is false is off. Who reads a port of it is off too, with the reason. A list over
 // a matrix leaves out the instances that are off; when all are, its reader is off. Only references that are
 // evaluated count: the branch of ?: not taken does not.

@@ -63,11 +63,6 @@ func (n *normalizer) object(fields []Field, values map[string]any, path []string
 			}
 			v = f.Default
 		}
-		// The default may lie outside the bounds, where it stands for "not given"; written out, it means the same.
-		if f.Type != Object && reflect.DeepEqual(v, f.Default) {
-			out[f.Name] = clone(f.Default)
-			continue
-		}
 		at := at(path, f.Name)
 		if len(names) > 0 {
 			at[len(at)-1] = names[0]

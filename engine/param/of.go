@@ -135,7 +135,12 @@ func fieldOf(sf reflect.StructField, name string, outer []reflect.Type) (Field, 
 		}
 		f.Default = norm[name]
 	case !f.Required && !optional:
-		f.Default = f.Type.zero()
+		// A zero value that the bounds or words refuse stands for "not given": such a field stays absent,
+		// so that normal values pass through Normalize unchanged.
+		zero := f.Type.zero()
+		if _, problems := (Schema{Fields: []Field{f}}).Normalize(map[string]any{name: zero}); len(problems) == 0 {
+			f.Default = zero
+		}
 	}
 	return f, nil
 }

@@ -43,7 +43,7 @@ func pending(c goldenCase, dir string) string {
 		return "SentencePiece tokenizers"
 	case c.Expect == "ok" && p.Style == "LlamaFactoryInstructionHandler":
 		return "mixing data sets"
-	case c.Expect == "ok" && strings.HasSuffix(p.Input.Path, ".parquet"), c.Expect == "ok" && strings.HasSuffix(p.Input.Path, ".arrow"):
+	case c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".parquet"), c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".arrow"):
 		return "columnar files"
 	}
 	return ""
@@ -72,7 +72,7 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 		}
 		switch argv[i] {
 		case "--input":
-			p.Input = ref(value)
+			p.Input = []artifact.Ref{ref(value)}
 		case "--tokenizer-name-or-path":
 			p.Tokenizer = ref(value)
 		case "--tokenizer-type":

@@ -26,12 +26,12 @@ func merge(ctx context.Context, p *Params, dir string) (corpus.Manifest, error) 
 		if err := ctx.Err(); err != nil {
 			return m, err
 		}
-		inputs, err := corpus.Prefixes(p.Input.Path, key)
+		inputs, err := corpus.Prefixes(p.Input[0].Path, key)
 		if err != nil {
 			return m, err
 		}
 		if len(inputs) == 0 {
-			return m, fault.New(fault.Data, "merge: no token index in %s has %q in its name", p.Input.Path, key)
+			return m, fault.New(fault.Data, "merge: no token index in %s has %q in its name", p.Input[0].Path, key)
 		}
 		name := p.OutputPrefix + "_" + key
 		w, err := corpus.Merge(filepath.Join(dir, name), inputs)

@@ -12,8 +12,8 @@ import (
 
 // Params are the parameters of the stage.
 type Params struct {
-	Input     artifact.Ref `yaml:"input" kind:"files,text,dir" required:"true" doc:"data file, or a folder of them: .jsonl, .json, .txt, .csv, also with .gz or .zst"`
-	Tokenizer artifact.Ref `yaml:"tokenizer" alias:"tokenizer_name_or_path" kind:"hf-model,tokenizer" doc:"directory of the tokenizer"`
+	Input     []artifact.Ref `yaml:"input" kind:"files,text,dir" required:"true" doc:"data file, or a folder of them, or a list of those in order: .jsonl, .json, .txt, .csv, also with .gz or .zst"`
+	Tokenizer artifact.Ref   `yaml:"tokenizer" alias:"tokenizer_name_or_path" kind:"hf-model,tokenizer" doc:"directory of the tokenizer"`
 
 	Style    string            `yaml:"style" alias:"handler_name" default:"pretrain" doc:"what a record is: pretrain, alpaca, sharegpt, alpaca_pairwise, sharegpt_pairwise, alpaca_pretrain, general, belle, moss, moss_multiturn, leetcode, or the reference's handler name"`
 	JSONKeys []string          `yaml:"json_keys" doc:"columns of running text, an index each (style pretrain; default text)"`
@@ -44,6 +44,12 @@ func (p *Params) check(k handler.Kind) error {
 	switch {
 	case p.OutputPrefix == "" || p.OutputPrefix != filepath.Base(p.OutputPrefix) || strings.HasPrefix(p.OutputPrefix, "."):
 		return bad("output_prefix %q: want a file name without folders", p.OutputPrefix).WithHint("the folder is the stage's output; only how names begin is chosen here")
+	case len(p.Input) == 0:
+		return bad("input names no data")
+	case len(p.Input) > 1 && p.compat():
+		return bad("compat rc3 reads one input, have %d", len(p.Input)).WithHint("leave compat out, or put the files into one folder")
+	case len(p.Input) > 1 && len(p.MergeGroupKeys) > 0:
+		return bad("merge_group_keys joins the token indexes of one folder, have %d inputs", len(p.Input))
 	case p.Compat != "" && !p.compat():
 		return bad("compat %q: want rc3 or nothing", p.Compat)
 	case !p.Tokenizer.Given():

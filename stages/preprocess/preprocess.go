@@ -87,9 +87,13 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	if err != nil {
 		return m, fault.Wrap(fault.Recipe, err)
 	}
-	files, left, err := record.Files(p.Input.Path, p.compat())
-	if err != nil {
-		return m, err
+	var files, left []string
+	for _, r := range p.Input {
+		f, l, err := record.Files(r.Path, p.compat())
+		if err != nil {
+			return m, err
+		}
+		files, left = append(files, f...), append(left, l...)
 	}
 	if len(left) > 0 {
 		in.Events.Warn("files of other formats are left out", map[string]any{"files": left})

@@ -42,6 +42,11 @@ func openTokenizer(t testing.TB, ref artifact.Ref) tok.Tokenizer {
 	return tk
 }
 
+func files(t testing.TB, name, text string) []artifact.Ref {
+	t.Helper()
+	return []artifact.Ref{file(t, name, text)}
+}
+
 func file(t testing.TB, name, text string) artifact.Ref {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -103,7 +108,7 @@ func run(t testing.TB, p Params) (dir string, m corpus.Manifest, err error) {
 // alpaca runs the stage on Alpaca records with a short template.
 func alpaca(t testing.TB, records string, change func(*Params)) (samples []string, m corpus.Manifest, d *corpus.Instructions) {
 	t.Helper()
-	p := Params{Style: "alpaca", Template: "default", Tokenizer: newTokenizer(t), Input: file(t, "data.jsonl", records)}
+	p := Params{Style: "alpaca", Template: "default", Tokenizer: newTokenizer(t), Input: files(t, "data.jsonl", records)}
 	if change != nil {
 		change(&p)
 	}
@@ -249,7 +254,7 @@ func TestDefectRecordsWithoutQuestionOrAnswerAreLeftOutWithAReason(t *testing.T)
 
 func TestDefectNullTextIsLeftOut(t *testing.T) {
 	t.Parallel()
-	p := Params{Style: "pretrain", Tokenizer: newTokenizer(t), AppendEOD: true, Input: file(t, "data.jsonl", `{"text": "a"}
+	p := Params{Style: "pretrain", Tokenizer: newTokenizer(t), AppendEOD: true, Input: files(t, "data.jsonl", `{"text": "a"}
 {"text": null}
 {"text": ""}
 {"text": "b"}
@@ -268,7 +273,7 @@ func TestDefectNullTextIsLeftOut(t *testing.T) {
 
 func TestDefectADropInOneColumnHitsTheSameRecordInAnother(t *testing.T) {
 	t.Parallel()
-	p := Params{Style: "pretrain", JSONKeys: []string{"a", "b"}, SeqLength: 4, Tokenizer: newTokenizer(t), Input: file(t, "data.jsonl", `{"a": "", "b": "one"}
+	p := Params{Style: "pretrain", JSONKeys: []string{"a", "b"}, SeqLength: 4, Tokenizer: newTokenizer(t), Input: files(t, "data.jsonl", `{"a": "", "b": "one"}
 {"a": "longer", "b": "two"}
 {"a": "thr", "b": "tre"}
 `)}
@@ -285,7 +290,7 @@ func TestDefectADropInOneColumnHitsTheSameRecordInAnother(t *testing.T) {
 
 func TestDefectCellsThatReadNAAreText(t *testing.T) {
 	t.Parallel()
-	p := Params{Style: "pretrain", Tokenizer: newTokenizer(t), Input: file(t, "data.csv", "id,text\r\n1,\"a \"\"b\"\"\r\nc\"\r\n\r\n2,NA\r\n3,\"x,y\"")}
+	p := Params{Style: "pretrain", Tokenizer: newTokenizer(t), Input: files(t, "data.csv", "id,text\r\n1,\"a \"\"b\"\"\r\nc\"\r\n\r\n2,NA\r\n3,\"x,y\"")}
 	dir, _, err := run(t, p)
 	if err != nil {
 		t.Fatal(err)
@@ -316,7 +321,7 @@ func TestAFolderIsReadInNameOrderAndSaysWhatItLeavesOut(t *testing.T) {
 	put("a.jsonl", `[{"text": "1"}, {"text": "]\"}"}]`)
 	put("b.jsonl.gz", `{"text": "2"}`)
 	put("x.txt", "no")
-	p := Params{Style: "pretrain", Tokenizer: newTokenizer(t), Input: artifact.Ref{Path: dir}}
+	p := Params{Style: "pretrain", Tokenizer: newTokenizer(t), Input: []artifact.Ref{{Path: dir}}}
 	out, m, err := run(t, p)
 	if err != nil {
 		t.Fatal(err)
@@ -353,7 +358,7 @@ func TestMistakesInTheInputAreNamedWithFileAndLine(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dir, _, err := run(t, Params{Style: "pretrain", Tokenizer: newTokenizer(t), Input: file(t, c.file, c.text)})
+			dir, _, err := run(t, Params{Style: "pretrain", Tokenizer: newTokenizer(t), Input: files(t, c.file, c.text)})
 			if err == nil || !strings.HasSuffix(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
@@ -371,7 +376,7 @@ func TestTheFirstMistakeIsReportedForAnyNumberOfWorkers(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("{\"text\": \"a\"}\n", 3000) + "{\"text\": 1}\n" + strings.Repeat("x\n", 3000)
 	for _, workers := range []int{1, 7} {
-		_, _, err := run(t, Params{Style: "pretrain", Workers: workers, Tokenizer: newTokenizer(t), Input: file(t, "data.jsonl", text)})
+		_, _, err := run(t, Params{Style: "pretrain", Workers: workers, Tokenizer: newTokenizer(t), Input: files(t, "data.jsonl", text)})
 		if want := `preprocess: data.jsonl:3001: "text" is a number, want a text`; err == nil || err.Error() != want {
 			t.Errorf("%d workers: error %v, want %q", workers, err, want)
 		}
@@ -384,10 +389,10 @@ func TestTheStageKeepsItsPromisesToTheEngine(t *testing.T) {
 	tk, in := source(newTokenizer(t)), source(file(t, "data.jsonl", strings.Repeat(twoRecords, 200)))
 	enginetest.Stage(t, Stage{},
 		enginetest.Case{Name: "packed instructions", Values: map[string]any{
-			"input": in, "tokenizer": tk, "style": "alpaca", "template": "qwen", "pack": true, "seq_length": 256,
+			"input": []any{in}, "tokenizer": tk, "style": "alpaca", "template": "qwen", "pack": true, "seq_length": 256,
 		}},
 		enginetest.Case{Name: "running text", Values: map[string]any{
-			"input": in, "tokenizer": tk, "json_keys": []any{"instruction", "output"}, "append_eod": true,
+			"input": []any{in}, "tokenizer": tk, "json_keys": []any{"instruction", "output"}, "append_eod": true,
 		}},
 	)
 }
@@ -415,7 +420,7 @@ func TestParametersThatMeanNothingAreRefused(t *testing.T) {
 		"dtype auto cannot be had with style alpaca, whose labels are negative": {Style: "alpaca", Template: "qwen", DType: "auto"},
 		"merge_group_keys joins indexes that exist":                             {Style: "pretrain", MergeGroupKeys: []string{"text"}},
 	} {
-		p.Tokenizer, p.Input = tk, in
+		p.Tokenizer, p.Input = tk, []artifact.Ref{in}
 		if _, _, err := run(t, p); err == nil || !strings.HasPrefix(err.Error(), "preprocess: "+want) {
 			t.Errorf("error %v, want %q", err, want)
 		} else if code := fault.CodeOf(err); code != fault.Recipe {
@@ -433,7 +438,7 @@ func TestAnyNumberOfWorkersWritesTheSameBytes(t *testing.T) {
 	tk, in := newTokenizer(t), file(t, "data.jsonl", b.String())
 	var first map[string]string
 	for _, workers := range []int{1, 2, 9} {
-		dir, _, err := run(t, Params{Style: "alpaca", Template: "qwen", Pack: true, SeqLength: 512, Tokenizer: tk, Input: in, Workers: workers})
+		dir, _, err := run(t, Params{Style: "alpaca", Template: "qwen", Pack: true, SeqLength: 512, Tokenizer: tk, Input: []artifact.Ref{in}, Workers: workers})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -459,7 +464,7 @@ func TestAnyNumberOfWorkersWritesTheSameBytes(t *testing.T) {
 
 func TestTypeOfIDsFollowsTheVocabularyWhenAsked(t *testing.T) {
 	t.Parallel()
-	_, m, err := run(t, Params{Style: "pretrain", DType: "auto", Tokenizer: newTokenizer(t), Input: file(t, "data.txt", "ab\n")})
+	_, m, err := run(t, Params{Style: "pretrain", DType: "auto", Tokenizer: newTokenizer(t), Input: files(t, "data.txt", "ab\n")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -475,16 +480,16 @@ func BenchmarkStage(b *testing.B) {
 		fmt.Fprintf(&records, "{\"instruction\": \"%s\", \"input\": \"\", \"output\": \"%s\"}\n", strings.Join(words[:5+i%10], " "), strings.Repeat(strings.Join(words[i%9:], " ")+" ", 4))
 	}
 	in := file(b, "data.jsonl", records.String())
-	p := Params{Style: "alpaca", Template: "qwen", Pack: true, SeqLength: 4096, Input: in, OutputPrefix: "data"}
+	p := Params{Style: "alpaca", Template: "qwen", Pack: true, SeqLength: 4096, Input: []artifact.Ref{in}, OutputPrefix: "data"}
 	if dir := os.Getenv("BELAY_BENCH_TOKENIZER"); dir != "" {
 		p.Tokenizer = artifact.Ref{Path: dir}
 	} else {
 		p.Tokenizer = newTokenizer(b)
 	}
 	if path := os.Getenv("BELAY_BENCH_RECORDS"); path != "" {
-		p.Input = artifact.Ref{Path: path}
+		p.Input = []artifact.Ref{{Path: path}}
 	}
-	info, err := os.Stat(p.Input.Path)
+	info, err := os.Stat(p.Input[0].Path)
 	if err != nil {
 		b.Fatal(err)
 	}

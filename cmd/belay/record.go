@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,8 +13,12 @@ import (
 	"github.com/belay-ml/belay/engine/event/record"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/key"
+	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/sched"
 )
+
+// hidden stands in records where a secret was.
+const hidden = "[secret]"
 
 // recordOf is what a run's record says from the start.
 func recordOf(g *engine.Graph, id string, began time.Time, params []string) record.Run {
@@ -24,15 +27,19 @@ func recordOf(g *engine.Graph, id string, began time.Time, params []string) reco
 		ID: id, Recipe: g.Recipe, Origin: g.Origin, Digest: g.Digest, Belay: version(), Host: host, Started: began,
 		Params: map[string]any{},
 	}
-	for _, p := range params {
-		k, v, _ := strings.Cut(p, "=")
-		run.Params[k] = v
-	}
+	secrets := map[string]bool{}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		run.Nodes = append(run.Nodes, record.Node{
-			ID: n.ID, Name: n.Name, Kind: n.Stage.Describe().Name, Reads: reads(g, n), Pos: n.Pos, Params: paramsOf(g, n),
+			ID: n.ID, Name: n.Name, Kind: n.Stage.Describe().Name, Reads: reads(g, n), Pos: n.Pos, Params: paramsOf(g, n, secrets),
 		})
+	}
+	for _, p := range params {
+		k, v, _ := strings.Cut(p, "=")
+		if secrets[v] {
+			v = hidden
+		}
+		run.Params[k] = v
 	}
 	return run
 }
@@ -75,11 +82,25 @@ func walk(v any, f func(engine.Output)) {
 	}
 }
 
-// paramsOf are a node's parameters as a person compares them.
-func paramsOf(g *engine.Graph, n *engine.Node) []record.Param {
+// paramsOf are a node's parameters as a person compares them. The values of secret ones are left out and
+// collected in secrets.
+func paramsOf(g *engine.Graph, n *engine.Node, secrets map[string]bool) []record.Param {
+	schema, err := param.Of(n.Stage.Describe().Params)
+	if err != nil {
+		return nil // the scheduler tells the error
+	}
+	secret := map[string]bool{}
+	for _, f := range schema.Fields {
+		secret[f.Name] = f.Class == param.Secret
+	}
 	var out []record.Param
 	for _, name := range slices.Sorted(maps.Keys(n.Params)) {
-		out = append(out, record.Param{Name: name, Value: valueText(g, n.Params[name]), Origin: n.Origins[name]})
+		text := valueText(g, n.Params[name])
+		if secret[name] && text != "" {
+			secrets[text] = true
+			text = hidden
+		}
+		out = append(out, record.Param{Name: name, Value: text, Origin: n.Origins[name]})
 	}
 	return out
 }
@@ -110,6 +131,39 @@ func valueText(g *engine.Graph, v any) string {
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
 	return fmt.Sprint(v)
+}
+
+// adopt gives fresh nodes the tables and curves of the run that made their results, so that a score from an
+// earlier run stands beside the new one. dir is the folder of this run.
+func adopt(rec *record.Recorder, dir string, res *sched.Result) {
+	wait := map[string]string{} // key by node ID
+	for i := range res.Nodes {
+		if n := &res.Nodes[i]; n.Fresh {
+			wait[n.ID] = string(n.Key)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Dir(dir)) // sorted by name, and so by time
+	if err != nil {
+		return
+	}
+	for _, e := range slices.Backward(entries) {
+		if len(wait) == 0 {
+			return
+		}
+		if e.Name() == filepath.Base(dir) {
+			continue
+		}
+		run, err := record.Load(filepath.Join(filepath.Dir(dir), e.Name()))
+		if err != nil {
+			continue // `belay runs` names the damaged ones
+		}
+		for _, id := range slices.Sorted(maps.Keys(wait)) {
+			if made := record.Made([]record.Run{*run}, wait[id]); made != nil {
+				rec.Update(id, func(n *record.Node) { n.Adopt(made) })
+				delete(wait, id)
+			}
+		}
+	}
 }
 
 // fill adds what only the scheduler knows to a node's record.
@@ -161,125 +215,4 @@ func partsOf(p key.Parts) []record.Part {
 		out = append(out, record.Part{Name: "backend", Value: p.Backend})
 	}
 	return out
-}
-
-// summary is the end of a run for a person, or the result for a machine.
-func (a *app) summary(res *sched.Result, took time.Duration, page string) {
-	if a.json {
-		if err := a.print(resultJSON(res), nil); err != nil {
-			fmt.Fprintln(a.stderr, "belay:", err)
-		}
-		return
-	}
-	if a.quiet || a.logFormat == "json" {
-		return
-	}
-	ran, fresh := 0, 0
-	for i := range res.Nodes {
-		switch n := &res.Nodes[i]; {
-		case n.Fresh:
-			fresh++
-		case n.State == sched.Done:
-			ran++
-		}
-	}
-	fmt.Fprintf(a.stderr, "%d stages ran, %d fresh, %d failed in %s\n", ran, fresh, res.Count(sched.Failed), took.Round(time.Millisecond))
-	a.links(res)
-	fmt.Fprintf(a.stderr, "report: %s\n", relative(page))
-}
-
-func (a *app) links(res *sched.Result) {
-	for _, l := range res.Links {
-		fmt.Fprintf(a.stderr, "  %s: %s\n", l.Name, relative(l.Path))
-	}
-}
-
-// relative shortens a path where it lies below the current directory.
-func relative(path string) string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
-		return rel
-	}
-	return path
-}
-
-// nodeJSON is one stage in the result of `belay run --json`.
-type nodeJSON struct {
-	ID      string            `json:"id"`
-	State   string            `json:"state"`
-	Fresh   bool              `json:"fresh,omitempty"`
-	Why     string            `json:"why,omitempty"`
-	Key     string            `json:"key,omitempty"`
-	Seconds float64           `json:"seconds,omitempty"`
-	Error   string            `json:"error,omitempty"`
-	Outputs map[string]string `json:"outputs,omitempty"`
-}
-
-type runJSON struct {
-	Stages  []nodeJSON        `json:"stages"`
-	Outputs map[string]string `json:"outputs,omitempty"`
-}
-
-func resultJSON(res *sched.Result) runJSON {
-	out := runJSON{Outputs: map[string]string{}}
-	for i := range res.Nodes {
-		n := &res.Nodes[i]
-		j := nodeJSON{ID: n.ID, State: n.State.String(), Fresh: n.Fresh, Why: n.Why, Key: string(n.Key), Seconds: n.Took.Seconds()}
-		if n.Err != nil {
-			j.Error = n.Err.Error()
-		}
-		if n.Record != nil {
-			j.Outputs = map[string]string{}
-			for _, p := range n.Record.PortNames() {
-				j.Outputs[p] = n.Record.Path(p)
-			}
-		}
-		out.Stages = append(out.Stages, j)
-	}
-	for _, l := range res.Links {
-		out.Outputs[l.Name] = l.Path
-	}
-	return out
-}
-
-// table writes rows in aligned columns.
-func table(w io.Writer, rows [][]string) error {
-	widths := []int{}
-	for _, r := range rows {
-		for i, c := range r {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], len([]rune(c)))
-		}
-	}
-	for _, r := range rows {
-		var b strings.Builder
-		for i, c := range r {
-			b.WriteString(c)
-			if i < len(r)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-len([]rune(c))+2))
-			}
-		}
-		if _, err := fmt.Fprintln(w, strings.TrimRight(b.String(), " ")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// size is a number of bytes for a person.
-func size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, i := float64(n)/unit, 0
-	for v >= unit && i < 4 {
-		v, i = v/unit, i+1
-	}
-	return fmt.Sprintf("%.1f %ciB", v, "KMGTP"[i])
 }
