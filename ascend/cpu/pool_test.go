@@ -25,15 +25,10 @@ func TestEveryPartOfEveryJobRunsOnce(t *testing.T) {
 	for _, threads := range []int{2, 3, 5} {
 		p := newPool(threads, nil)
 		// Other goroutines compete for the processors, as the rest of a program does.
-		stop := make(chan struct{})
+		var stop atomic.Bool
 		for range 2 {
 			go func() {
-				for {
-					select {
-					case <-stop:
-						return
-					default:
-					}
+				for !stop.Load() {
 				}
 			}()
 		}
@@ -49,7 +44,7 @@ func TestEveryPartOfEveryJobRunsOnce(t *testing.T) {
 				t.Fatalf("%d threads, job %d: %d helpers left", threads, job, left)
 			}
 		}
-		close(stop)
+		stop.Store(true)
 		p.close()
 	}
 }
