@@ -9,6 +9,11 @@
 //	Graph -> key (what would make each node's result differ) -> store (is it there?)
 //	      -> sched (run what is not) -> event (progress, run.json, report.html)
 //
+// # Where to add things
+//
+// A kind of work is a Stage under stages/. What every stage should have (retries, a new kind of resource, another
+// store) belongs here, and must not know any stage.
+//
 // # Sub packages
 //
 // artifact: kinds, ports, digests, manifests. param: parameter structs as schemas. key: cache keys and

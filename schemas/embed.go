@@ -1,7 +1,3 @@
-// Package schemas holds the generated JSON Schemas of recipes and of each stage's parameters. They are written by
-// package dsl/schema from the Go parameter structs; a test holds that they are up to date.
-//
-// Point an editor at recipe.schema.json to complete and check recipes while typing.
 package schemas
 
 import "embed"

@@ -1,5 +1,7 @@
 // Package tensor describes device-owned matrices.
 //
+//	Backend.Alloc -> Tensor -> ColRange, row ranges -> operations of package op
+//
 // # Tensor
 //
 // A Tensor is a small value: a look at Rows x Cols elements of one device allocation, with a row

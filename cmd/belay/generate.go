@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ func newGenerate(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				prompt = string(text)
+				prompt = strings.TrimSuffix(string(text), "\n") // what echo adds
 			}
 			be := cpu.New(runtime.GOMAXPROCS(0))
 			defer be.Close()

@@ -1,18 +1,3 @@
-// Command belay takes a large-language-model project from raw material to a scored model by one
-// recipe.
-//
-// # From here to the matrix multiply
-//
-//	main.go, run.go   a command compiles the recipe and hands the graph to the scheduler
-//	engine/sched      finds what is stale and runs it
-//	stages/pretrain   loads a model and hands batches to the training loop
-//	stages/trainer    an iteration: micro batches, clipping, the optimizer
-//	models/decoder    the architecture over fused operations
-//	ascend/cpu        the embedded backend
-//	ascend/cpu/kernel packed GEMM, in assembly where the processor has AVX2
-//
-// wire.go is the only file that knows all branches: the stages, the backend, the version. Every other
-// file here is one command.
 package main
 
 import (

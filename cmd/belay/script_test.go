@@ -23,6 +23,8 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("SCHEMAS", filepath.Join(root, "schemas"))
+			e.Setenv("RECIPES", filepath.Join(root, "recipes"))
 			e.Setenv("HUB", filepath.Join(root, "testdata", "hub"))
 			e.Setenv("MODEL", filepath.Join(root, "testdata", "hub", "models", "belay-ml", "tiny-llama"))
 			e.Setenv("EXAM", filepath.Join(root, "testdata", "hub", "datasets", "belay-ml", "exam"))

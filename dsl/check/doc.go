@@ -5,5 +5,16 @@
 //	ast.Recipe + overrides -> Params (typed values and where they come from)
 //	param.Problem -> Place (diagnostics with positions)
 //
-// Evaluation, matrix and kinds, which need values, are package compile's.
+// # Ref
+//
+// One stage reads another: through an expression, a matrix taken over, or `needs`.
+//
+// # Invariants
+//
+// Nothing is evaluated and no file is opened. Evaluation, matrix and kinds, which need values, are package
+// compile's.
+//
+// # Where to add things
+//
+// A check that needs the recipe's text alone is a function here that returns a diag.List, called by compile.
 package check

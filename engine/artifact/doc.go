@@ -1,5 +1,8 @@
 // Package artifact says what flows between stages: kinds, ports, content digests and manifests.
 //
+//	path -> Walk -> entries -> HashEntries (asks the stat cache first) -> Tree -> Digest
+//	Tree + what made it -> Manifest -> manifest.json
+//
 // # Kind and Port
 //
 // A Kind is the type of an artifact; a Port is a named output of a stage with a kind. A recipe that
@@ -14,4 +17,8 @@
 // # Manifest
 //
 // A Manifest lists a published artifact's files with sizes and digests and says what made it.
+//
+// # Where to add things
+//
+// A kind: its constant and its line in Accepts, when other kinds may stand in for it.
 package artifact

@@ -8,6 +8,12 @@
 // knows the keys below a stale node only as "maybe": when the node makes the same bytes as before, the wave
 // stops there.
 //
+// # Stage
+//
+// Run hands an engine.Stage its decoded parameters, inputs as local paths, a scratch directory and its share of the
+// cores; what it wrote is published when it returns. From here the way to the matrix multiply leads into a
+// stage: stages/pretrain, for one.
+//
 // # State
 //
 //	unknown -> wanted -> ready -> queued -> running -> done

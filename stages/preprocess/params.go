@@ -19,7 +19,7 @@ type Params struct {
 	JSONKeys []string          `yaml:"json_keys" doc:"columns of running text, an index each (style pretrain; default text)"`
 	MapKeys  map[string]string `yaml:"map_keys" doc:"columns by role where they are not named as usual: alpaca has prompt, query, response, history, system; sharegpt has messages, system, tools; an empty name leaves a role out"`
 	Tags     map[string]string `yaml:"tags" doc:"words in tagged messages: role_tag, content_tag, user_tag, assistant_tag, observation_tag, function_tag, system_tag; those not given are unset"`
-	Template string            `yaml:"template" alias:"prompt_type" doc:"prompt template of the model, as belay render lists them"`
+	Template string            `yaml:"template" alias:"prompt_type" doc:"prompt template of the model: alpaca, chatml, default, llama2, llama3, qwen or another of models/chat/data"`
 
 	SeqLength int    `yaml:"seq_length" alias:"seq_len,cutoff_len" min:"1" max:"16777216" doc:"longest sample in tokens; needed to pack"`
 	OnLong    string `yaml:"on_long" enum:"drop,truncate" doc:"what happens to a sample longer than seq_length (default drop)"`

@@ -1,4 +1,3 @@
-// Package dsltest has fake stages for the language's tests. They are shaped like real ones and never run.
 package dsltest
 
 import (

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
 )
 
@@ -28,79 +29,94 @@ type series struct {
 	Points []record.Point
 }
 
-// last is the value of the last point, for the legend.
-func (s series) last() string {
-	if len(s.Points) == 0 {
+// last is where the drawn line ends, for the legend.
+func (s series) last(metric string) string {
+	pts := sample(s.Points, maxDrawn)
+	if len(pts) == 0 {
 		return ""
 	}
-	return value(float64(s.Points[len(s.Points)-1].Value))
+	if smooth := smoothed(metric, pts); smooth != nil {
+		pts = smooth
+	}
+	return value(significant(float64(pts[len(pts)-1].Value), 3))
+}
+
+// significant rounds to some digits.
+func significant(v float64, digits int) float64 {
+	out, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', digits, 64), 64)
+	if err != nil {
+		return v
+	}
+	return out
+}
+
+// steep says of a metric that it falls over orders of magnitude and jumps from step to step.
+func steep(metric string) bool {
+	return strings.Contains(metric, "loss") || strings.Contains(metric, "norm") || strings.Contains(metric, "ppl")
 }
 
 // chartSVG draws the series of one metric over the steps; "" when there is no point.
 func chartSVG(metric string, all []series) string {
-	x0, x1, y0, y1 := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
-	points := 0
-	for _, s := range all {
-		for _, p := range s.Points {
-			points++
-			x0, x1 = min(x0, float64(p.Step)), max(x1, float64(p.Step))
-			if v := float64(p.Value); finite(v) {
-				y0, y1 = min(y0, v), max(y1, v)
-			}
-		}
-	}
-	if points == 0 {
+	a, ok := newAxes(metric, all)
+	if !ok {
 		return ""
-	}
-	if y0 > y1 { // nothing finite
-		y0, y1 = 0, 1
-	}
-	if y0 > 0 && y0 < 0.4*y1 {
-		y0 = 0
-	}
-	if y0 == y1 {
-		pad := max(math.Abs(y0)*0.1, 1e-12)
-		y0, y1 = y0-pad, y1+pad
-	}
-	if x0 == x1 {
-		x0, x1 = x0-1, x1+1
-	}
-	yTicks := ticks(y0, y1, 5)
-	y0, y1 = min(y0, yTicks[0]), max(y1, yTicks[len(yTicks)-1])
-	px := func(x float64) float64 { return chartLeft + (x-x0)/(x1-x0)*(chartWide-chartLeft-chartRight) }
-	py := func(y float64) float64 {
-		return chartHigh - chartFoot - (y-y0)/(y1-y0)*(chartHigh-chartFoot-chartTop)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %s %s" role="img"><title>%s</title>`+"\n", num(chartWide), num(chartHigh), escape(metric+" by step"))
-	for _, t := range yTicks {
+	for _, t := range a.yTicks {
 		fmt.Fprintf(&b, `<path class="grid" d="M%s %sH%s"/><text class="y" x="%s" y="%s">%s</text>`+"\n",
-			num(chartLeft), num(py(t)), num(chartWide-chartRight), num(chartLeft-7), num(py(t)+4), value(t))
+			num(chartLeft), num(a.py(t)), num(chartWide-chartRight), num(chartLeft-7), num(a.py(t)+4), value(t))
 	}
-	for _, t := range ticks(x0, x1, 6) {
-		if t < x0 || t > x1 || t != math.Trunc(t) {
+	for _, t := range ticks(a.x0, a.x1, 6) {
+		if t < a.x0 || t > a.x1 || t != math.Trunc(t) || a.px(t) > chartWide-chartRight-46 {
 			continue
 		}
-		fmt.Fprintf(&b, `<text class="x" x="%s" y="%s">%s</text>`+"\n", num(px(t)), num(chartHigh-chartFoot+18), value(t))
+		fmt.Fprintf(&b, `<text class="x" x="%s" y="%s">%s</text>`+"\n", num(a.px(t)), num(chartHigh-chartFoot+18), value(t))
 	}
+	fmt.Fprintf(&b, `<text class="end" x="%s" y="%s">step</text>`, num(chartWide-chartRight), num(chartHigh-chartFoot+18))
 	fmt.Fprintf(&b, `<path class="axis" d="M%s %sH%s"/>`+"\n", num(chartLeft), num(chartHigh-chartFoot), num(chartWide-chartRight))
 	for i, s := range all {
-		drawSeries(&b, i%tones, s, px, py)
+		drawSeries(&b, metric, i%tones, s, a)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
 }
 
-// drawSeries draws a line, broken where values are not finite, marks for those, and tool tips.
-func drawSeries(b *strings.Builder, tone int, s series, px, py func(float64) float64) {
+// drawSeries draws a line, broken where values are not finite, marks for those, and tool tips. A metric that
+// jumps is drawn pale, with its mean over neighbouring points on top.
+func drawSeries(b *strings.Builder, metric string, tone int, s series, a axes) {
 	pts := sample(s.Points, maxDrawn)
-	var path, dots strings.Builder
+	var dots strings.Builder
+	for _, p := range pts {
+		if v := float64(p.Value); !finite(v) {
+			fmt.Fprintf(&dots, `<text class="bad" x="%s" y="%s">×<title>%s</title></text>`, num(a.px(float64(p.Step))), num(chartHigh-chartFoot-2), escape(fmt.Sprintf("%s, step %d: %v", s.Name, p.Step, v)))
+		}
+	}
+	if smooth := smoothed(metric, pts); smooth != nil {
+		fmt.Fprintf(b, `<path class="line raw s%d" d="%s"/>`, tone, a.path(pts))
+		fmt.Fprintf(b, `<path class="line s%d" d="%s"><title>%s</title></path>`+"\n", tone, a.path(smooth), escape(s.Name+", smoothed"))
+	} else {
+		fmt.Fprintf(b, `<path class="line s%d" d="%s"><title>%s</title></path>`+"\n", tone, a.path(pts), escape(s.Name))
+	}
+	for _, p := range sample(pts, maxHover) {
+		if v := float64(p.Value); finite(v) {
+			fmt.Fprintf(&dots, `<circle class="dot s%d" cx="%s" cy="%s" r="7"><title>%s</title></circle>`, tone, num(a.px(float64(p.Step))), num(a.py(v)), escape(fmt.Sprintf("%s, step %d: %s", s.Name, p.Step, value(v))))
+		}
+	}
+	if len(pts) == 1 && finite(float64(pts[0].Value)) {
+		fmt.Fprintf(b, `<circle class="one s%d" cx="%s" cy="%s" r="3.5"/>`, tone, num(a.px(float64(pts[0].Step))), num(a.py(float64(pts[0].Value))))
+	}
+	b.WriteString(dots.String() + "\n")
+}
+
+// path is a line through the finite points.
+func (a axes) path(pts []record.Point) string {
+	var b strings.Builder
 	pen := false
 	for _, p := range pts {
 		v := float64(p.Value)
 		if !finite(v) {
 			pen = false
-			fmt.Fprintf(&dots, `<text class="bad" x="%s" y="%s">×<title>%s</title></text>`, num(px(float64(p.Step))), num(chartHigh-chartFoot-2), escape(fmt.Sprintf("%s, step %d: %v", s.Name, p.Step, v)))
 			continue
 		}
 		cmd := "L"
@@ -108,18 +124,32 @@ func drawSeries(b *strings.Builder, tone int, s series, px, py func(float64) flo
 			cmd = "M"
 		}
 		pen = true
-		fmt.Fprintf(&path, "%s%s %s", cmd, num(px(float64(p.Step))), num(py(v)))
+		fmt.Fprintf(&b, "%s%s %s", cmd, num(a.px(float64(p.Step))), num(a.py(v)))
 	}
-	fmt.Fprintf(b, `<path class="line s%d" d="%s"><title>%s</title></path>`+"\n", tone, path.String(), escape(s.Name))
-	for _, p := range sample(pts, maxHover) {
-		if v := float64(p.Value); finite(v) {
-			fmt.Fprintf(&dots, `<circle class="dot s%d" cx="%s" cy="%s" r="7"><title>%s</title></circle>`, tone, num(px(float64(p.Step))), num(py(v)), escape(fmt.Sprintf("%s, step %d: %s", s.Name, p.Step, value(v))))
+	return b.String()
+}
+
+// smoothed is the mean over a window of about a twelfth of the points: around each one, smaller where the
+// curve begins, behind it where the curve ends. It is nil for metrics that do not jump, for short curves
+// and for values that are not finite.
+func smoothed(metric string, pts []record.Point) []record.Point {
+	if !steep(metric) || len(pts) < 24 {
+		return nil
+	}
+	half := len(pts) / 24
+	out := make([]record.Point, len(pts))
+	for i, p := range pts {
+		lo, hi := i-min(half, i), i+min(half, i, len(pts)-1-i)+1
+		sum := 0.0
+		for _, q := range pts[lo:hi] {
+			sum += float64(q.Value) / float64(hi-lo)
 		}
+		if !finite(sum) {
+			return nil
+		}
+		out[i] = record.Point{Step: p.Step, Value: event.Number(sum)}
 	}
-	if len(pts) == 1 && finite(float64(pts[0].Value)) {
-		fmt.Fprintf(b, `<circle class="one s%d" cx="%s" cy="%s" r="3.5"/>`, tone, num(px(float64(pts[0].Step))), num(py(float64(pts[0].Value))))
-	}
-	b.WriteString(dots.String() + "\n")
+	return out
 }
 
 // sample takes at most n points, evenly, the first and the last among them; values that are not finite
@@ -141,39 +171,8 @@ func sample(pts []record.Point, n int) []record.Point {
 	return out
 }
 
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
-// ticks are about n round values that cover lo to hi: the first is at or below lo, the last at or above hi.
-func ticks(lo, hi float64, n int) []float64 {
-	step := (hi - lo) / float64(n)
-	mag := math.Pow(10, math.Floor(math.Log10(step)))
-	if mag == 0 || !finite(mag) {
-		return []float64{lo, hi}
-	}
-	switch r := step / mag; {
-	case r <= 1:
-		step = mag
-	case r <= 2:
-		step = 2 * mag
-	case r <= 5:
-		step = 5 * mag
-	default:
-		step = 10 * mag
-	}
-	var out []float64
-	first := math.Floor(lo/step + 1e-9)
-	for i := range 4 * n {
-		v := (first + float64(i)) * step
-		out = append(out, v)
-		if v >= hi-step*1e-9 {
-			break
-		}
-	}
-	if len(out) < 2 || !finite(out[len(out)-1]) {
-		return []float64{lo, hi}
-	}
-	return out
-}
+// finite says whether a value can be drawn; the largest floats are left out, since their sums overflow.
+func finite(v float64) bool { return math.Abs(v) <= 1e300 }
 
 // value is a number for people: 2.31, 1250, 12.5k, 3e-06.
 func value(v float64) string {

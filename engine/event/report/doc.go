@@ -13,14 +13,26 @@
 //
 // # Chart
 //
-// A line chart of one metric, one series an instance of the stage. NaN and infinite values break
-// the line and are marked at the bottom.
+// A line chart of one metric, one series an instance of the stage. What jumps and falls steeply, as a loss does, is
+// smoothed and gets a logarithmic axis. NaN and infinite values break the line and are marked at the bottom.
+//
+// # Score card
+//
+// One headline metric of one task over the stages that measured it. What they are compared with is the
+// stage that lies least deep in the graph, when the others lie deeper: the model before training, wherever
+// the recipe writes it. [0, 1] is shown as a percentage; of losses and perplexities less is better.
+//
+// # Table
+//
+// Tables of one title and columns are shown together: those of training stages one below the other, those
+// with the same first column (the same prompts, say) side by side, all others alone.
 //
 // # Page
 //
-// What went wrong first, then scores, the graph, curves, the time line and every stage with what it was made
-// from. Colours follow the reader's light or dark setting, and every state also has a sign.
+// The score from first to best and what went wrong come first, then scores by subject, the graph, curves,
+// tables, the time line, and every stage with what it was made from, folded. Colours follow the reader's
+// light or dark setting, and every state also has a sign.
 //
 // All text of stages passes html/template or xml escaping. To add a section, extend page in page.go and
-// report.tmpl.html.
+// report.tmpl.html; metrics are known by name in lessIsBetter, steep, place and title.
 package report

@@ -17,7 +17,7 @@ type Graph struct {
 type Node struct {
 	ID     string // shown as the title
 	Kind   string // stage kind, shown below
-	State  string // of event.State, or stale, or "" for a recipe that was not planned
+	State  string // of event.State, or stale, or maybe, or "" for a recipe that was not planned
 	Detail string // shown after the kind: a duration, a reason
 	Link   string // fragment that a click leads to, such as "#stage-3"; may be empty
 }
@@ -65,7 +65,7 @@ func sign(state string) string {
 		return "■"
 	case "skipped":
 		return "–"
-	case "stale", "wanted", "ready", "queued":
+	case "stale", "maybe", "wanted", "ready", "queued":
 		return "○"
 	}
 	return ""
@@ -76,7 +76,7 @@ func tone(state string) string {
 	switch state {
 	case "done", "fresh", "running", "failed", "cancelled", "skipped":
 		return state
-	case "stale", "wanted", "ready", "queued":
+	case "stale", "maybe", "wanted", "ready", "queued":
 		return "waiting"
 	}
 	return "none"

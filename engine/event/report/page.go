@@ -29,10 +29,11 @@ type page struct {
 	Summary  string
 	Facts    []fact
 	Failures []failure
+	Scores   []scoreCard
 	Graph    template.HTML
-	Scores   []score
-	Versus   []versus
 	Charts   []group
+	Training []table
+	Findings []table
 	Timeline template.HTML
 	Stages   []stage
 }
@@ -41,28 +42,13 @@ type fact struct{ Name, Value string }
 
 type failure struct{ ID, Link, Text, Hint string }
 
-// group is the charts of one stage, its instances overlaid.
-type group struct {
-	Name   string
-	Charts []chart
-}
-
-type chart struct {
-	Metric string
-	SVG    template.HTML
-	Legend []legend
-}
-
-type legend struct {
-	Tone       int
-	Name, Last string
-}
-
 // stage is a node with everything that is known of it.
 type stage struct {
 	record.Node
 	Anchor, Sign, Tone, Took string
+	Set, Defaults            []record.Param // Params that somebody wrote, and the others
 	Notes                    []fact
+	Shown                    []table  // Tables
 	Sizes                    []string // of Outputs
 	Lines                    []line
 	Open                     bool
@@ -115,25 +101,52 @@ func newPage(run *record.Run) *page {
 		p.State = "done"
 	}
 	p.Sign = sign(p.State)
-	var parts []string
-	for _, s := range []string{"done", "fresh", "running", "failed", "cancelled", "skipped", "queued", "ready", "wanted"} {
-		if counts[s] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
-		}
-	}
-	p.Summary = strings.Join(parts, ", ")
+	p.Summary = summary(counts, len(run.Nodes), run.Took())
 	p.Facts = runFacts(run)
+	p.Scores = scoreCards(run)
 
 	g := Of(run).clean()
 	for i := range g.Nodes {
 		g.Nodes[i].Link = "#" + p.Stages[i].Anchor
 	}
+	for _, c := range p.Scores {
+		for _, b := range c.Bars {
+			i := slices.IndexFunc(g.Nodes, func(n Node) bool { return n.Link == b.Link })
+			g.Nodes[i].Detail = strings.Join(filled(g.Nodes[i].Detail, c.Metric+" "+b.Value), " · ")
+		}
+	}
 	p.Graph = template.HTML(graphSVG(g, false)) // escaped where it is made
-	p.Scores, p.Versus = scores(run)
-	p.Charts = charts(run)
+	p.Charts, p.Training, p.Findings = charts(run), training(run), findings(run)
 	p.Timeline = template.HTML(timelineSVG(run))
 	return p
 }
+
+// summary counts the stages by state, in words.
+func summary(counts map[string]int, all int, took time.Duration) string {
+	var parts []string
+	for _, s := range []struct{ state, word string }{
+		{"done", "ran"}, {"fresh", "fresh"}, {"running", "running"}, {"failed", "failed"}, {"cancelled", "cancelled"},
+		{"skipped", "skipped"}, {"queued", "queued"}, {"ready", "ready"}, {"wanted", "wanted"},
+	} {
+		if n := counts[s.state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, s.word))
+		}
+	}
+	text := fmt.Sprintf("%d stages", all)
+	if all == 1 {
+		text = "1 stage"
+	}
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, ", ")
+	}
+	if took > 0 {
+		text += ", in " + clock(took)
+	}
+	return text
+}
+
+// anchor is the fragment of a stage's details.
+func anchor(node int) string { return fmt.Sprintf("#stage-%d", node+1) }
 
 func runFacts(run *record.Run) []fact {
 	var f []fact
@@ -147,10 +160,7 @@ func runFacts(run *record.Run) []fact {
 	if !run.Started.IsZero() {
 		add("started", run.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
-	if t := run.Took(); t > 0 {
-		add("took", clock(t))
-	}
-	if !run.Finished.IsZero() {
+	if !run.Finished.IsZero() && run.Exit != 0 {
 		add("exit code", fmt.Sprint(run.Exit))
 	}
 	add("host", run.Host)
@@ -165,12 +175,22 @@ func runFacts(run *record.Run) []fact {
 }
 
 func newStage(i int, n record.Node) stage {
-	s := stage{Node: n, Anchor: fmt.Sprintf("stage-%d", i+1), Sign: sign(n.State), Tone: tone(n.State), Open: n.State == "failed"}
+	s := stage{Node: n, Anchor: anchor(i)[1:], Sign: sign(n.State), Tone: tone(n.State), Open: n.State == "failed"}
 	if n.Took > 0 {
 		s.Took = clock(n.Took)
 	}
 	for _, k := range slices.Sorted(maps.Keys(n.Notes)) {
 		s.Notes = append(s.Notes, fact{k, plain(n.Notes[k])})
+	}
+	for _, v := range n.Params {
+		if v.Origin != "" {
+			s.Set = append(s.Set, v)
+		} else {
+			s.Defaults = append(s.Defaults, v)
+		}
+	}
+	for _, t := range n.Tables {
+		s.Shown = append(s.Shown, plainTable(t))
 	}
 	for _, o := range n.Outputs {
 		s.Sizes = append(s.Sizes, size(o.Size))
@@ -212,111 +232,4 @@ func size(n int64) string {
 		f, i = f/1000, i+1
 	}
 	return trimmed(f, 1) + " " + units[i]
-}
-
-// charts groups curves by stage name and metric, in the order of the nodes; loss comes first.
-func charts(run *record.Run) []group {
-	var groups []group
-	at := map[string]int{}
-	drawn := map[string]map[string][]series{} // group -> metric
-	for _, n := range run.Nodes {
-		name := n.Name
-		if name == "" {
-			name = n.ID
-		}
-		for _, c := range n.Curves {
-			if len(c.Points) == 0 {
-				continue
-			}
-			if _, ok := at[name]; !ok {
-				at[name] = len(groups)
-				groups = append(groups, group{Name: name})
-				drawn[name] = map[string][]series{}
-			}
-			drawn[name][c.Metric] = append(drawn[name][c.Metric], series{n.ID, c.Points})
-		}
-	}
-	for i := range groups {
-		g := &groups[i]
-		metrics := slices.Collect(maps.Keys(drawn[g.Name]))
-		slices.SortFunc(metrics, func(a, b string) int {
-			if d := place(a) - place(b); d != 0 {
-				return d
-			}
-			return strings.Compare(a, b)
-		})
-		for _, m := range metrics {
-			all := drawn[g.Name][m]
-			c := chart{Metric: title(m), SVG: template.HTML(chartSVG(title(m), all))}
-			for j, s := range all {
-				c.Legend = append(c.Legend, legend{j % tones, s.Name, s.last()})
-			}
-			g.Charts = append(g.Charts, c)
-		}
-	}
-	return groups
-}
-
-// place orders metrics: those that people look at first.
-func place(metric string) int {
-	if i := slices.Index([]string{"loss", "lm loss", "val_loss", "lr", "tps", "gnorm"}, metric); i >= 0 {
-		return i
-	}
-	return 100
-}
-
-// title spells out the field's short names.
-func title(metric string) string {
-	switch metric {
-	case "lr":
-		return "learning rate"
-	case "tps":
-		return "tokens/s"
-	case "gnorm":
-		return "gradient norm"
-	case "val_loss":
-		return "validation loss"
-	}
-	return metric
-}
-
-// timelineSVG draws when each stage ran; "" when fewer than two did.
-func timelineSVG(run *record.Run) string {
-	type bar struct {
-		id, state string
-		from, to  time.Duration
-	}
-	var bars []bar
-	end := run.Took()
-	for _, n := range run.Nodes {
-		if n.Started.IsZero() || n.Took <= 0 || n.Started.Before(run.Started) {
-			continue
-		}
-		from := n.Started.Sub(run.Started)
-		bars = append(bars, bar{n.ID, n.State, from, from + n.Took})
-		end = max(end, from+n.Took)
-	}
-	if len(bars) < 2 {
-		return ""
-	}
-	const wide, left, row = 900.0, 190.0, 22.0
-	high := row*float64(len(bars)) + 26
-	px := func(d time.Duration) float64 { return left + float64(d)/float64(end)*(wide-left-70) }
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="timeline" viewBox="0 0 %s %s" role="img"><title>when each stage ran</title>`+"\n", num(wide), num(high))
-	for _, t := range ticks(0, end.Seconds(), 6) {
-		d := time.Duration(t * float64(time.Second))
-		if d > end {
-			continue
-		}
-		fmt.Fprintf(&b, `<path class="grid" d="M%s 0V%s"/><text class="x" x="%s" y="%s">%s</text>`+"\n", num(px(d)), num(high-22), num(px(d)), num(high-6), clock(d))
-	}
-	for i, s := range bars {
-		y := row * float64(i)
-		fmt.Fprintf(&b, `<text class="name" x="%s" y="%s">%s</text>`, num(left-10), num(y+15), escape(short(s.id, 26)))
-		fmt.Fprintf(&b, `<rect class="span %s" x="%s" y="%s" width="%s" height="14" rx="3"><title>%s</title></rect>`, tone(s.state), num(px(s.from)), num(y+4), num(max(px(s.to)-px(s.from), 2)), escape(s.id+" "+clock(s.to-s.from)))
-		fmt.Fprintf(&b, `<text class="took" x="%s" y="%s">%s</text>`+"\n", num(px(s.to)+6), num(y+15), clock(s.to-s.from))
-	}
-	b.WriteString("</svg>\n")
-	return b.String()
 }

@@ -84,7 +84,11 @@ func sampleRun() *record.Run {
 	scoreOf("before", 0.26, "base", "facts")
 	scoreOf("after[mode=full]", 0.91, "merged[mode=full]", "facts")
 	scoreOf("after[mode=lora]", 0.84, "merged[mode=lora]", "facts")
-	answers := add("answers", "answers", "generate", "done", 3, "merged[mode=full]")
+	for i, mode := range []string{"full", "lora"} {
+		n := add("answers[mode="+mode+"]", "answers", "generate", "done", 3, "merged[mode="+mode+"]")
+		n.Tables = []record.Table{{Title: "answers", Columns: []string{"prompt", "answer"}, Rows: [][]string{{"largest of 3 and 9?", []string{"nine", "three"}[i]}}}}
+	}
+	answers := &run.Nodes[len(run.Nodes)-1]
 	answers.Logs = []record.Log{{Time: start, Level: "info", Text: "largest of 3 9 4 1? 9"}, {Time: start, Level: "warn", Text: "one prompt was cut", Data: map[string]any{"tokens": 17.0}}}
 	answers.Notes = map[string]any{"prompts": 8.0}
 	return run
@@ -141,7 +145,7 @@ func TestReportShowsWhatARunDid(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"quickstart", "1m58s", "tuned[mode=lora]", "learning rate", "tokens/s", "MMLU layout", "&#43;65 %", "12.3 MB", "recipe.yaml:14:9",
+		"quickstart", "1m58s", "tuned[mode=lora]", "learning rate", "tokens/s", "MMLU layout", "&#43;65 points", "12.3 MB", "recipe.yaml:14:9",
 		"one prompt was cut", `id="stage-1"`, `href="#stage-1"`, "when each stage ran", "odd one out",
 	} {
 		if !strings.Contains(have, want) {

@@ -9,141 +9,281 @@ import (
 	"github.com/belay-ml/belay/engine/event/record"
 )
 
-// score is one table of the page: of one stage, or of several side by side.
-type score struct {
-	Title string
-	Note  string
-	Head  []string
-	Rows  [][]cell
+// scoreCard is one headline metric of one task over all stages that measured it: the first and the best
+// in large type, a bar a stage, a row a subject.
+type scoreCard struct {
+	Task, Metric string
+	First, Best  *bar // First is nil when no stage comes before the others
+	Bars         []bar
+	Table        *table
 }
 
-// cell is a table cell; Tone is "up" or "down" for a difference, Bar is a share of the column's range.
-type cell struct {
-	Text  string
-	Right bool
-	Tone  string
-}
-
-// versus compares one headline metric over stages.
-type versus struct {
-	Metric string
-	Bars   []bar
-}
-
+// bar is the score of one stage. Percent is its share of the full length.
 type bar struct {
-	Name, Value, Delta, Tone string
-	Percent                  float64
+	Name, Link, Value, Delta, Tone string
+	Percent                        float64
+	raw                            float64
 }
 
 // owned is a table with the node it belongs to.
 type owned struct {
-	id string
+	node, depth int
+	id, name    string
 	record.Table
 }
 
-// scores collects the tables of all nodes: those of one title and shape with a headline stand side by
-// side, the others alone. Headline numbers that several stages have are compared.
-func scores(run *record.Run) ([]score, []versus) {
+// scoreCards gathers tables with headline numbers by task and metric. Training reports its loss
+// elsewhere: nodes with curves are left out.
+func scoreCards(run *record.Run) []scoreCard {
 	var order []string
 	groups := map[string][]owned{}
-	for _, n := range run.Nodes {
+	depth := depths(run)
+	for i, n := range run.Nodes {
+		if len(n.Curves) > 0 {
+			continue
+		}
 		for _, t := range n.Tables {
-			shape := t.Title + "\x00" + strings.Join(t.Columns, "\x00")
-			if len(t.Headline) == 0 { // counts and the like are of their stage alone
-				shape += "\x00" + n.ID
+			for m, v := range t.Headline {
+				if !finite(float64(v)) {
+					continue
+				}
+				id := t.Title + "\x00" + m
+				if _, ok := groups[id]; !ok {
+					order = append(order, id)
+				}
+				groups[id] = append(groups[id], owned{i, depth[i], n.ID, n.Name, t})
 			}
-			if _, ok := groups[shape]; !ok {
-				order = append(order, shape)
-			}
-			groups[shape] = append(groups[shape], owned{n.ID, t})
 		}
 	}
-	var tables []score
-	for _, shape := range order {
-		if g := groups[shape]; len(g) > 1 {
-			tables = append(tables, sideBySide(g))
-		} else {
-			tables = append(tables, single(g[0]))
+	slices.SortStableFunc(order, func(a, b string) int { // map order must not show
+		if d := groups[a][0].node - groups[b][0].node; d != 0 {
+			return d
 		}
+		return strings.Compare(a, b)
+	})
+	var out []scoreCard
+	for _, id := range order {
+		task, metric, _ := strings.Cut(id, "\x00")
+		out = append(out, newScoreCard(task, metric, groups[id]))
 	}
-	return tables, compare(run)
+	return out
 }
 
-// single shows a table as it is.
-func single(t owned) score {
-	s := score{Title: t.Title, Note: t.id, Head: t.Columns}
-	for _, r := range t.Rows {
-		row := make([]cell, len(r))
-		for i, c := range r {
-			_, num := number(c)
-			row[i] = cell{Text: c, Right: i > 0 && num}
+// depths is the longest path from a source to each node: what is less deep comes before.
+func depths(run *record.Run) []int {
+	g := Of(run).clean()
+	out := make([]int, len(g.Nodes))
+	for i := range g.Nodes {
+		for _, e := range g.Edges {
+			if e.To == i {
+				out[i] = max(out[i], out[e.From]+1)
+			}
 		}
-		s.Rows = append(s.Rows, row)
 	}
-	return s
+	return out
 }
 
-// sideBySide has a row a subject, a column a stage with its value, and the difference between the last
-// stage and the first.
-func sideBySide(g []owned) score {
-	col := valueColumn(g[0].Table)
-	s := score{Title: g[0].Title, Head: []string{""}}
-	if len(g[0].Columns) > 0 {
-		s.Head[0] = g[0].Columns[0]
+func newScoreCard(task, metric string, g []owned) scoreCard {
+	slices.SortStableFunc(g, func(a, b owned) int { return a.depth - b.depth })
+	c := scoreCard{Task: task, Metric: metric}
+	form := newForm(metric, g)
+	baseline := len(g) > 1 && (g[0].depth < g[1].depth || g[0].name != g[1].name)
+	for i, t := range g {
+		v := float64(t.Headline[metric])
+		b := bar{Name: t.id, Link: anchor(t.node), Value: form.text(v), Percent: form.percent(v), raw: v}
+		if i > 0 && baseline {
+			b.Delta, b.Tone = form.delta(v - c.Bars[0].raw)
+		}
+		c.Bars = append(c.Bars, b)
 	}
-	if col < len(g[0].Columns) {
-		s.Note = g[0].Columns[col]
+	best := 0
+	for i, b := range c.Bars {
+		if i > 0 && baseline && best == 0 || form.better(b.raw, c.Bars[best].raw) {
+			best = i
+		}
+	}
+	c.Best = &c.Bars[best]
+	if baseline {
+		c.First = &c.Bars[0]
+	}
+	if subjects := subjectTable(metric, form, g, baseline); len(subjects.Rows) > 1 {
+		c.Table = subjects
+	}
+	return c
+}
+
+// form is how the values of a metric are written and compared.
+type form struct {
+	share bool // between 0 and 1, written as a percentage
+	lower bool // less is better
+	top   float64
+}
+
+func newForm(metric string, g []owned) form {
+	f := form{lower: lessIsBetter(metric)}
+	low := math.Inf(1)
+	for _, t := range g {
+		v := float64(t.Headline[metric])
+		low, f.top = min(low, v), max(f.top, v)
+	}
+	f.share = !f.lower && low >= 0 && f.top <= 1
+	if f.share {
+		f.top = 1
+	}
+	if low < 0 {
+		f.top = 0 // no bars
+	}
+	return f
+}
+
+// lessIsBetter knows a metric by its name.
+func lessIsBetter(metric string) bool {
+	m := strings.ToLower(metric)
+	return slices.ContainsFunc([]string{"loss", "ppl", "perplexity", "nll", "error", "bits_per"}, func(w string) bool { return strings.Contains(m, w) })
+}
+
+func (f form) text(v float64) string {
+	if f.share {
+		return trimmed(v*100, 1) + " %"
+	}
+	return value(v)
+}
+
+func (f form) percent(v float64) float64 {
+	if f.top <= 0 || v < 0 {
+		return 0
+	}
+	return min(v/f.top, 1) * 100
+}
+
+func (f form) better(a, b float64) bool {
+	if f.lower {
+		return a < b
+	}
+	return a > b
+}
+
+// delta is a signed difference and its tone: "up" is the better direction.
+func (f form) delta(d float64) (text, tone string) {
+	digits, unit := 4, ""
+	if f.share {
+		d, digits, unit = d*100, 1, " points"
+	}
+	if d = math.Round(d*1e4) / 1e4; d == 0 {
+		return "±0", ""
+	}
+	tone = "down"
+	if f.better(d, 0) {
+		tone = "up"
+	}
+	if d > 0 {
+		return "+" + trimmed(d, digits) + unit, tone
+	}
+	return "−" + trimmed(-d, digits) + unit, tone
+}
+
+// subjectTable has a row a subject and a column a stage. Other columns on which all stages agree, such as
+// the number of questions, stand once; a column METRIC_stderr becomes the ± of its value.
+func subjectTable(metric string, form form, g []owned, baseline bool) *table {
+	first := g[0].Table
+	col, errs := slices.Index(first.Columns, metric), slices.Index(first.Columns, metric+"_stderr")
+	t := &table{Title: first.Title}
+	if col < 1 {
+		return t
 	}
 	var subjects []string
-	values := map[string][]string{}
-	for i, t := range g {
-		s.Head = append(s.Head, t.id)
-		for _, r := range t.Rows {
-			if len(r) == 0 || col >= len(r) {
+	rows := map[string][][]string{} // subject -> stage -> row
+	for i, o := range g {
+		if !slices.Equal(o.Columns, first.Columns) {
+			continue
+		}
+		for _, r := range o.Rows {
+			if len(r) != len(first.Columns) {
 				continue
 			}
-			if values[r[0]] == nil {
+			if rows[r[0]] == nil {
 				subjects = append(subjects, r[0])
-				values[r[0]] = make([]string, len(g))
+				rows[r[0]] = make([][]string, len(g))
 			}
-			values[r[0]][i] = r[col]
+			rows[r[0]][i] = r
 		}
 	}
-	s.Head = append(s.Head, "difference")
-	for _, sub := range subjects {
-		row := []cell{{Text: sub}}
-		for _, v := range values[sub] {
-			row = append(row, cell{Text: v, Right: true})
-		}
-		first, ok1 := number(values[sub][0])
-		last, ok2 := number(values[sub][len(g)-1])
-		d := cell{Right: true}
-		if ok1 && ok2 {
-			d.Text, d.Tone = difference(last-first, strings.HasSuffix(strings.TrimSpace(values[sub][0]), "%"))
-		}
-		s.Rows = append(s.Rows, append(row, d))
+	shared := sharedColumns(first.Columns, rows, col, errs)
+	t.Head = append(t.Head, first.Columns[0])
+	for _, c := range shared {
+		t.Head = append(t.Head, first.Columns[c])
 	}
-	return s
+	for _, o := range g {
+		t.Head = append(t.Head, o.id)
+	}
+	for _, s := range subjects {
+		row := []cell{{Text: s}}
+		for _, c := range shared {
+			row = append(row, cell{Text: grouped(anyRow(rows[s])[c]), Right: true})
+		}
+		for i, r := range rows[s] {
+			row = append(row, form.cell(r, col, errs, rows[s][0], i > 0 && baseline))
+		}
+		t.Rows = append(t.Rows, row)
+		t.Sum = append(t.Sum, slices.Contains([]string{"total", "all", "overall", "average", "mean"}, strings.ToLower(s)))
+	}
+	return t
 }
 
-// valueColumn is the column that comparisons use: the one named like a headline number, else the
-// last one that holds a number.
-func valueColumn(t record.Table) int {
-	for i, c := range t.Columns {
-		if _, ok := t.Headline[c]; ok && i > 0 {
-			return i
+// cell is the value in one stage's row, with its error and its difference from the first stage's row.
+func (f form) cell(r []string, col, errs int, first []string, compared bool) cell {
+	out := cell{Right: true}
+	if r == nil {
+		return out
+	}
+	v, ok := number(r[col])
+	if !ok {
+		out.Text = r[col]
+		return out
+	}
+	out.Text, out.Bar, out.Percent = f.text(v), f.top > 0, f.percent(v)
+	if errs > 0 {
+		if e, ok := number(r[errs]); ok && e > 0 {
+			out.Err = "±" + strings.TrimSuffix(f.text(e), " %")
 		}
 	}
-	for i := len(t.Columns) - 1; i > 0; i-- {
-		for _, r := range t.Rows {
-			if i < len(r) {
-				if _, ok := number(r[i]); ok {
-					return i
-				}
+	if compared && first != nil {
+		if b, ok := number(first[col]); ok {
+			out.Delta, out.Tone = f.delta(v - b)
+			out.Delta = strings.TrimSuffix(out.Delta, " points")
+		}
+	}
+	return out
+}
+
+// sharedColumns are the columns in which all stages say the same of every subject.
+func sharedColumns(columns []string, rows map[string][][]string, col, errs int) []int {
+	var out []int
+	for c := 1; c < len(columns); c++ {
+		if c == col || c == errs {
+			continue
+		}
+		same := true
+		for _, stages := range rows {
+			for _, r := range stages {
+				same = same && (r == nil || r[c] == anyRow(stages)[c])
 			}
 		}
+		if same {
+			out = append(out, c)
+		}
 	}
-	return max(len(t.Columns)-1, 0)
+	return out
+}
+
+// anyRow is the first stage's row that is there.
+func anyRow(stages [][]string) []string {
+	for _, r := range stages {
+		if r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
 // number reads a cell: "0.83", "83.1 %", "1,204".
@@ -151,71 +291,4 @@ func number(s string) (float64, bool) {
 	s = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s), "%"))
 	v, err := strconv.ParseFloat(strings.ReplaceAll(s, ",", ""), 64)
 	return v, err == nil && finite(v)
-}
-
-// difference is a signed number and its tone.
-func difference(d float64, percent bool) (text, tone string) {
-	digits, unit := 4, ""
-	if percent {
-		digits, unit = 1, " %"
-	}
-	if d = math.Round(d*1e4) / 1e4; d == 0 {
-		return "±0", ""
-	}
-	if d > 0 {
-		return "+" + trimmed(d, digits) + unit, "up"
-	}
-	return "−" + trimmed(-d, digits) + unit, "down"
-}
-
-// compare makes bars of every headline number that two stages or more have.
-func compare(run *record.Run) []versus {
-	var metrics []string
-	bars := map[string][]bar{}
-	raw := map[string][]float64{}
-	for _, n := range run.Nodes {
-		keys := make([]string, 0, len(n.Headline))
-		for k := range n.Headline {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
-			v := float64(n.Headline[k])
-			if !finite(v) {
-				continue
-			}
-			if bars[k] == nil {
-				metrics = append(metrics, k)
-			}
-			bars[k] = append(bars[k], bar{Name: n.ID, Value: value(v)})
-			raw[k] = append(raw[k], v)
-		}
-	}
-	var out []versus
-	for _, m := range metrics {
-		if len(bars[m]) < 2 {
-			continue
-		}
-		low, top := slices.Min(raw[m]), slices.Max(raw[m])
-		share := low >= 0 && top <= 1
-		if share {
-			top = 1
-		}
-		for i, v := range raw[m] {
-			b := &bars[m][i]
-			if low >= 0 && top > 0 {
-				b.Percent = v / top * 100
-			}
-			if share {
-				b.Value = trimmed(v*100, 1) + " %"
-			}
-			if i > 0 && share {
-				b.Delta, b.Tone = difference((v-raw[m][0])*100, true)
-			} else if i > 0 {
-				b.Delta, _ = difference(v-raw[m][0], false)
-			}
-		}
-		out = append(out, versus{m, bars[m]})
-	}
-	return out
 }

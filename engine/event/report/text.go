@@ -111,6 +111,9 @@ func Mermaid(w io.Writer, g Graph) error {
 	b.WriteString("  classDef fresh fill:#e8f1fc,stroke:#4a86cf,color:#1c2330\n")
 	b.WriteString("  classDef running fill:#fff5da,stroke:#d09a10,color:#1c2330\n")
 	b.WriteString("  classDef failed fill:#fde8e7,stroke:#d33f3a,color:#1c2330\n")
+	b.WriteString("  classDef waiting fill:#fff,stroke:#98a1b0,color:#1c2330,stroke-dasharray:5 4\n")
+	b.WriteString("  classDef skipped fill:#f3f5f8,stroke:#b9c1cd,color:#5d6778,stroke-dasharray:2 4\n")
+	b.WriteString("  classDef cancelled fill:#fff5da,stroke:#d09a10,color:#1c2330,stroke-dasharray:5 4\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

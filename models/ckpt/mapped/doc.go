@@ -1,5 +1,7 @@
 // Package mapped gives read-only byte ranges of a large file.
 //
+//	path -> Open -> File -> Range(offset, length)
+//
 // # File
 //
 // A File is a memory map where the system has one, so that a range costs no copy and the page cache

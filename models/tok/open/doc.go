@@ -2,6 +2,13 @@
 //
 //	directory -> Dir -> tok.Tokenizer
 //
-// tokenizer.json comes first, as in transformers' AutoTokenizer. To add a format, write its package and
-// put it in Dir.
+// # Order
+//
+// tokenizer.json comes first, as in transformers' AutoTokenizer; vocab.json with merges.txt stands in for it. A
+// directory with files of a format that is not read is an error that names them and says how to get
+// tokenizer.json.
+//
+// # Where to add things
+//
+// A format: its own package, and its file in Dir.
 package open

@@ -52,7 +52,7 @@ type tags struct {
 // newTags reads tags; as in the reference, giving some leaves the others unset.
 func newTags(given map[string]string) (tags, error) {
 	known := []string{"role_tag", "content_tag", "user_tag", "assistant_tag", "observation_tag", "function_tag", "system_tag"}
-	if given == nil {
+	if len(given) == 0 {
 		given = map[string]string{
 			"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt",
 			"observation_tag": "observation", "function_tag": "function_call", "system_tag": "system",

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/belay-ml/belay/testdata/goldens"
+)
+
+// preprocessing is a case.json of the preprocessing goldens: a command line of the reference.
+type preprocessing struct {
+	Argv     []string                   `json:"argv"`
+	Expect   string                     `json:"expect"`
+	Expected map[string]json.RawMessage `json:"expected"`
+}
+
+// with translates the reference's command line. missing names an option that the stage does not have, refused
+// a value that has no counterpart because the reference refuses it.
+func (c preprocessing) with(dir string) (args []string, values map[string]string, missing, refused string) {
+	values = map[string]string{}
+	add := func(name, v string) {
+		values[name] = v
+		args = append(args, "--with", name+"="+v)
+	}
+	add("compat", "rc3")
+	for i := 0; i < len(c.Argv); i++ {
+		option := c.Argv[i]
+		var words []string
+		for i+1 < len(c.Argv) && !strings.HasPrefix(c.Argv[i+1], "--") {
+			i++
+			words = append(words, c.Argv[i])
+		}
+		one := strings.Join(words, " ")
+		switch option {
+		case "--input":
+			add("input", filepath.Join(dir, filepath.FromSlash(one)))
+		case "--tokenizer-name-or-path":
+			add("tokenizer", filepath.Join(dir, filepath.FromSlash(one)))
+		case "--tokenizer-type":
+			if one != "PretrainedFromHF" {
+				missing = option + " " + one
+			}
+		case "--handler-name":
+			add("style", one)
+		case "--prompt-type":
+			add("template", one)
+		case "--output-prefix":
+			if !strings.Contains(one, "/") {
+				refused = option + " " + one + ": a prefix has a directory"
+			}
+			add("output_prefix", filepath.Base(one))
+		case "--json-keys", "--merge-group-keys":
+			quoted, _ := json.Marshal(words)
+			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), string(quoted))
+		case "--append-eod", "--pack":
+			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), "true")
+		case "--seq-length", "--n-subs", "--workers":
+			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), one)
+		case "--map-keys":
+			var all map[string]any
+			if err := json.Unmarshal([]byte(one), &all); err != nil {
+				missing = option + ": " + err.Error()
+			}
+			if tags, ok := all["tags"]; ok {
+				text, _ := json.Marshal(tags)
+				add("tags", string(text))
+				delete(all, "tags")
+			}
+			text, _ := json.Marshal(all)
+			add("map_keys", string(text))
+		default:
+			missing = option
+		}
+	}
+	return args, values, missing, refused
+}
+
+func TestGoldenPreprocessCommand(t *testing.T) {
+	t.Parallel()
+	eachCase(t, "preprocess", "case.json", func(t *testing.T, dir string) {
+		var c preprocessing
+		load(t, filepath.Join(dir, "case.json"), &c)
+		args, values, missing, refused := c.with(dir)
+		if why := pendingPreprocessing(c, values, missing); why != "" && goldens.Pending() {
+			t.Skip("pending: " + why)
+		}
+		if refused != "" && c.Expect == "error" {
+			return
+		}
+		if missing != "" {
+			t.Fatalf("the stage has no %s", missing)
+		}
+		out := filepath.Join(t.TempDir(), "out")
+		_, msg, code := command("", append([]string{"stage", "preprocess", "-q", "--out", out}, args...)...)
+		if c.Expect == "error" {
+			if code == 0 || code == 1 || code == 2 {
+				t.Errorf("exits %d, want an error about the case: %s", code, msg)
+			}
+			return
+		}
+		if code != 0 {
+			t.Fatalf("stage preprocess exits %d: %s", code, msg)
+		}
+		for name := range c.Expected {
+			want, err := os.ReadFile(filepath.Join(dir, "expected", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			have, err := os.ReadFile(filepath.Join(out, "index", name))
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if !bytes.Equal(want, have) {
+				t.Errorf("%s differs", name)
+			}
+		}
+	})
+}
+
+// pendingPreprocessing says what a case needs that is not built yet.
+func pendingPreprocessing(c preprocessing, values map[string]string, missing string) string {
+	ok := c.Expect == "ok"
+	switch ext := filepath.Ext(values["input"]); {
+	case missing != "":
+		return "option " + missing
+	case values["merge_group_keys"] != "":
+		return ""
+	case !exists(filepath.Join(values["tokenizer"], "tokenizer.json")):
+		return "SentencePiece tokenizers"
+	case ok && values["style"] == "LlamaFactoryInstructionHandler":
+		return "mixing data sets"
+	case ok && (ext == ".parquet" || ext == ".arrow"):
+		return fmt.Sprintf("%s files", ext)
+	}
+	return ""
+}
