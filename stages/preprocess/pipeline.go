@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -78,7 +79,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		})
 	}
 	g.Go(func() error {
-		c := collector{needed: p.handler.Columns(), collect: p.collect}
+		c := collector{files: p.files, needed: p.handler.Columns(), collect: p.collect}
 		for b := range order {
 			select {
 			case <-b.done:
@@ -179,6 +180,7 @@ func (p *pipeline) encode(b *batch) {
 
 // collector hands documents on in order and watches for columns that never come.
 type collector struct {
+	files   []string
 	needed  []string
 	seen    []string
 	records int
@@ -205,9 +207,18 @@ func (c *collector) take(b *batch) error {
 
 func (c *collector) end() error {
 	if c.records == 0 {
-		return fault.New(fault.Data, "read input: no records")
+		return fault.New(fault.Data, "read input %s: no records", names(c.files))
 	}
 	return c.missing()
+}
+
+// names are files as messages call them.
+func names(files []string) string {
+	var out []string
+	for _, f := range files {
+		out = append(out, filepath.Base(f))
+	}
+	return strings.Join(out, ", ")
 }
 
 func (c *collector) missing() error {

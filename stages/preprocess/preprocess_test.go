@@ -343,7 +343,7 @@ func TestMistakesInTheInputAreNamedWithFileAndLine(t *testing.T) {
 		{"a record that is a list", "data.jsonl", "{\"text\": \"a\"}\n[1]\n", "data.jsonl:2: the record is a list, want an object"},
 		{"a text that is a number", "data.jsonl", "{\"text\": 1}\n", "data.jsonl:1: \"text\" is a number, want a text"},
 		{"a missing column", "data.jsonl", "{\"txt\": \"a\", \"id\": 1}\n", "read input: no column \"text\"; the columns are txt, id"},
-		{"an empty file", "data.jsonl", "\n", "read input: no records"},
+		{"an empty file", "data.jsonl", "\n", "read input data.jsonl: no records"},
 		{"nothing but empty texts", "data.txt", "\n\n", "none of the 2 records gave a sample: 2 no text"},
 		{"an array without end", "data.json", "[{\"text\": \"a\"},\n{\"text\": \"b\"}", "data.json:2: the JSON array has no end after record 2"},
 		{"an array of texts", "data.json", "[\"a\"]", "data.json:1: record 1 begins with '\"', want an object"},

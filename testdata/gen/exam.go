@@ -79,8 +79,7 @@ func csvRows(rows [][]string) ([]byte, error) {
 const examCard = `# exam
 
 Made-up multiple-choice questions that a model of a million parameters can learn on a laptop: which number is
-the largest, which word comes first in the alphabet, what is the capital of an invented country, which word is
-of a kind, which one does not belong.
+the largest, which word is of a kind, what is the capital of an invented country, which river flows through it.
 
 - text/train.jsonl: documents to pretrain on (facts, orders, worked questions)
 - alpaca/train.jsonl: the same kinds of questions as Alpaca records
