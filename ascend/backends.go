@@ -59,5 +59,5 @@ func openCPU(o Options) (op.Backend, func(), error) {
 }
 
 func openCANN(Options) (op.Backend, func(), error) {
-	return nil, nil, fmt.Errorf("open backend cann: %w: use backend cpu here, or run the stage on an NPU target with engine mindspeed", ErrNoNPU)
+	return nil, nil, fmt.Errorf("open backend cann: %w: use backend cpu", ErrNoNPU)
 }

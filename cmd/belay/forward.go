@@ -15,13 +15,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/belay-ml/belay/ascend/cpu"
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/ckpt"
 	"github.com/belay-ml/belay/models/ckpt/safetensors"
 	"github.com/belay-ml/belay/models/convert"
 	"github.com/belay-ml/belay/models/decoder"
+	"github.com/belay-ml/belay/stages/inference"
 )
 
 func newForward(a *app) *cobra.Command {
@@ -170,8 +170,11 @@ func forward(ctx context.Context, model string, b tokenBatch, out string, grad b
 		return 0, err
 	}
 	defer src.Close()
-	be := cpu.New(runtime.GOMAXPROCS(0))
-	defer be.Close()
+	be, end, err := inference.Device(runtime.GOMAXPROCS(0), os.Getenv(inference.TierVariable))
+	if err != nil {
+		return 0, err
+	}
+	defer end()
 	m, err := decoder.New(be, meta.Config)
 	if err != nil {
 		return 0, err

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/belay-ml/belay/ascend/cpu"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/stages/generate"
@@ -41,8 +41,11 @@ func newGenerate(a *app) *cobra.Command {
 				}
 				prompt = strings.TrimSuffix(string(text), "\n") // what echo adds
 			}
-			be := cpu.New(runtime.GOMAXPROCS(0))
-			defer be.Close()
+			be, end, err := inference.Device(runtime.GOMAXPROCS(0), os.Getenv(inference.TierVariable))
+			if err != nil {
+				return err
+			}
+			defer end()
 			r, err := inference.Open(be, model, tokenizer)
 			if err != nil {
 				return fault.Wrap(fault.Data, err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/belay-ml/belay/ascend/cpu"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/fault"
@@ -40,6 +39,7 @@ func (Stage) Describe() engine.Spec {
 		Params:    Params{},
 		Outputs:   []artifact.Port{{Name: "metrics", Kind: artifact.Metrics, Doc: "results.json, results.csv, samples.jsonl"}},
 		Backend:   true,
+		Env:       inference.Env(),
 		Resources: engine.Resources{CPU: -1},
 	}
 }
@@ -58,8 +58,11 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
-	be := cpu.New(in.CPU)
-	defer be.Close()
+	be, end, err := inference.Device(in.CPU, in.Env[inference.TierVariable])
+	if err != nil {
+		return err
+	}
+	defer end()
 	r, err := inference.Open(be, p.Model.Path, p.Tokenizer.Path)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/belay-ml/belay/ascend/cpu"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/fault"
@@ -52,6 +51,7 @@ func (Stage) Describe() engine.Spec {
 		},
 		Resumable: true,
 		Backend:   true,
+		Env:       inference.Env(),
 		Resources: engine.Resources{CPU: -1},
 	}
 }
@@ -95,8 +95,11 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		return fault.Wrap(fault.Data, err)
 	}
 	defer data.close()
-	be := cpu.New(in.CPU)
-	defer be.Close()
+	be, end, err := inference.Device(in.CPU, in.Env[inference.TierVariable])
+	if err != nil {
+		return err
+	}
+	defer end()
 	model, meta, err := inference.Load(be, p.Checkpoint.Path)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)

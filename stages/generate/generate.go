@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/belay-ml/belay/ascend/cpu"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
@@ -65,6 +64,7 @@ func (Stage) Describe() engine.Spec {
 		Params:    Params{},
 		Outputs:   []artifact.Port{{Name: "text", Kind: artifact.Text, Doc: "JSON lines: prompt, text, tokens, reason", Path: "generations.jsonl"}},
 		Backend:   true,
+		Env:       inference.Env(),
 		Resources: engine.Resources{CPU: -1},
 	}
 }
@@ -91,8 +91,11 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
-	be := cpu.New(in.CPU)
-	defer be.Close()
+	be, end, err := inference.Device(in.CPU, in.Env[inference.TierVariable])
+	if err != nil {
+		return err
+	}
+	defer end()
 	r, err := inference.Open(be, p.Model.Path, p.Tokenizer.Path)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)

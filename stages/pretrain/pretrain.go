@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/belay-ml/belay/ascend/cpu"
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/ascend/op"
 	"github.com/belay-ml/belay/engine"
@@ -56,6 +55,7 @@ func (Stage) Describe() engine.Spec {
 		},
 		Resumable: true,
 		Backend:   true,
+		Env:       inference.Env(),
 		Resources: engine.Resources{CPU: -1},
 	}
 }
@@ -71,8 +71,11 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		return fault.Wrap(fault.Data, err)
 	}
 	defer index.Close()
-	be := cpu.New(in.CPU)
-	defer be.Close()
+	be, end, err := inference.Device(in.CPU, in.Env[inference.TierVariable])
+	if err != nil {
+		return err
+	}
+	defer end()
 	model, meta, err := p.begin(be)
 	if err != nil {
 		return err
