@@ -165,21 +165,13 @@ func integers(src ckpt.Source, name string) ([]int32, []int, error) {
 
 // forward runs the batch and writes the result. Rows are sequences of their own; padding is not run.
 func forward(ctx context.Context, model string, b tokenBatch, out string, grad bool) (float64, error) {
-	src, meta, err := convert.OpenCanonical(model, convert.OpenOptions{Merge: true})
-	if err != nil {
-		return 0, err
-	}
-	defer src.Close()
 	be, end, err := inference.Device(runtime.GOMAXPROCS(0), os.Getenv(inference.TierVariable))
 	if err != nil {
 		return 0, err
 	}
 	defer end()
-	m, err := decoder.New(be, meta.Config)
+	m, meta, err := inference.Load(be, model)
 	if err != nil {
-		return 0, err
-	}
-	if err := m.Load(src); err != nil {
 		return 0, err
 	}
 	in := b.input()

@@ -82,14 +82,7 @@ func drawing(g *engine.Graph, p *sched.Planned) report.Graph {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		d.Nodes = append(d.Nodes, report.Node{ID: n.ID, Kind: n.Stage.Describe().Name, State: string(p.Nodes[i].Status), Detail: p.Nodes[i].Why})
-		var from []int
-		for _, v := range sorted(n.Params) {
-			walk(v, func(o engine.Output) {
-				if !slices.Contains(from, o.Node) {
-					from = append(from, o.Node)
-				}
-			})
-		}
+		from := reads(n)
 		for _, f := range from {
 			d.Edges = append(d.Edges, report.Edge{From: f, To: i})
 		}

@@ -30,8 +30,12 @@ func recordOf(g *engine.Graph, id string, began time.Time, params []string) reco
 	secrets := map[string]bool{}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
+		var above []string
+		for _, at := range reads(n) {
+			above = append(above, g.Nodes[at].ID)
+		}
 		run.Nodes = append(run.Nodes, record.Node{
-			ID: n.ID, Name: n.Name, Kind: n.Stage.Describe().Name, Reads: reads(g, n), Pos: n.Pos, Params: paramsOf(g, n, secrets),
+			ID: n.ID, Name: n.Name, Kind: n.Stage.Describe().Name, Reads: above, Pos: n.Pos, Params: paramsOf(g, n, secrets),
 		})
 	}
 	for _, p := range params {
@@ -44,18 +48,17 @@ func recordOf(g *engine.Graph, id string, began time.Time, params []string) reco
 	return run
 }
 
-// reads are the IDs of the nodes whose outputs a node takes, in order, once each.
-func reads(g *engine.Graph, n *engine.Node) []string {
-	var ids []string
-	add := func(at int) {
-		if id := g.Nodes[at].ID; !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
+// reads are the nodes whose outputs a node takes, in order, once each.
+func reads(n *engine.Node) []int {
+	var from []int
 	for _, v := range sorted(n.Params) {
-		walk(v, func(o engine.Output) { add(o.Node) })
+		walk(v, func(o engine.Output) {
+			if !slices.Contains(from, o.Node) {
+				from = append(from, o.Node)
+			}
+		})
 	}
-	return ids
+	return from
 }
 
 func sorted(m map[string]any) []any {

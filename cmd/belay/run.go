@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -172,21 +174,9 @@ func (a *app) progress() (event.Sink, func()) {
 }
 
 func writeReport(path string, run record.Run) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "report-*")
-	if err != nil {
+	var page bytes.Buffer
+	if err := report.HTML(&page, &run); err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	if err := report.HTML(f, &run); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return renameio.WriteFile(path, page.Bytes(), 0o644)
 }
