@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
 )
 
 // Graph is a recipe after checking: stage instances in an order in which every node comes after
@@ -22,17 +23,26 @@ type Node struct {
 	Name   string // stage name without the matrix cell
 	Cell   map[string]any
 	Stage  Stage
-	Params map[string]any // normalised values; inputs are Output, Source, []any or map[string]any of them
+	Params map[string]any // normalised values; inputs are Output, Source, []any or map[string]any of them; texts may be secret.Text
 	// Origins says where each top-level parameter was written ("recipe.yaml:12:7", "-p lr"), for explain.
 	Origins map[string]string
 	Needs   []int             // nodes that must be done before, without data
 	Off     string            // why `when` switched the instance off; "" when it is on
 	Env     map[string]string // recipe-declared environment for commands
 	Pos     string            // file:line:col of the stage
-	Retries int
+	Retry   Retry
 	Timeout time.Duration
 	NoCache bool
-	CPU     int // override of Spec.Resources.CPU; 0 keeps it
+	// Resources are what the recipe asks for; fields left at zero are as the stage's Spec says.
+	Resources Resources
+}
+
+// Retry says when a failed attempt is made again. The zero value never does.
+type Retry struct {
+	Max int // further attempts after the first
+	// On are the classes of errors that are worth it; none means those that the stage calls temporary.
+	On      []fault.Class
+	Backoff time.Duration // before the second attempt, doubled after each; 0 means a second
 }
 
 // Output is an input value: a port of another node, or a file or folder inside it.

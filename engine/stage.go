@@ -47,8 +47,11 @@ type EnvVar struct {
 
 // Resources are the tokens a running stage holds.
 type Resources struct {
-	CPU int // cores; 0 means 1, -1 all
-	Net bool
+	CPU    int   // cores; 0 means 1, -1 all
+	Memory int64 // bytes; 0 is not counted
+	NPU    int   // devices
+	Net    bool
+	Mutex  []string // names of which one stage at a time may hold each
 }
 
 // In is what a running stage is given.

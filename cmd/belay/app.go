@@ -15,6 +15,7 @@ import (
 
 	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/store"
@@ -46,8 +47,19 @@ func (f *recipeFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.sets, "set", nil, "set a parameter of a stage: --set sft.lr=1e-4")
 }
 
-// compile checks a recipe. Diagnostics go to stderr; errors end the command with the recipe's code.
-func (a *app) compile(path string, f recipeFlags) (*engine.Graph, error) {
+// project is a checked recipe and the workspace that it lies in.
+type project struct {
+	space *workspace.File
+	graph *engine.Graph
+}
+
+// project checks a recipe and its workspace file. Diagnostics go to stderr; errors end the command with the
+// recipe's code.
+func (a *app) project(path string, f recipeFlags) (*project, error) {
+	space, err := a.settings(path)
+	if err != nil {
+		return nil, err
+	}
 	opt, err := a.options(f)
 	if err != nil {
 		return nil, err
@@ -59,7 +71,7 @@ func (a *app) compile(path string, f recipeFlags) (*engine.Graph, error) {
 	if g == nil {
 		return nil, reported(fault.Recipe)
 	}
-	return g, nil
+	return &project{space: space, graph: g}, nil
 }
 
 func (a *app) options(f recipeFlags) (compile.Options, error) {
@@ -83,14 +95,14 @@ func (a *app) diagnose(l diag.List) error {
 	return diag.Text(a.stderr, l, a.color())
 }
 
-// workspace is the nearest directory above the recipe that holds a belay.yaml, else the current one.
-func workspace(recipe string) (string, error) {
+// workspaceOf is the nearest directory above the recipe that holds a belay.yaml, else the current one.
+func workspaceOf(recipe string) (string, error) {
 	dir, err := filepath.Abs(filepath.Dir(recipe))
 	if err != nil {
 		return "", err
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(dir, "belay.yaml")); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, workspace.Name)); err == nil {
 			return dir, nil
 		}
 		up := filepath.Dir(dir)
@@ -107,17 +119,27 @@ func here() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return workspace(filepath.Join(dir, "recipe.yaml"))
+	return workspaceOf(filepath.Join(dir, "recipe.yaml"))
 }
 
-// store opens the store of a recipe's workspace.
-func (a *app) store(recipe string) (*store.Store, error) {
-	dir, err := workspace(recipe)
+// settings reads the workspace file of a recipe.
+func (a *app) settings(recipe string) (*workspace.File, error) {
+	dir, err := workspaceOf(recipe)
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(dir, a.warn)
+	f, found := workspace.Load(dir)
+	if err := a.diagnose(found); err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return nil, reported(fault.Recipe)
+	}
+	return f, nil
 }
+
+// store opens the store of a workspace.
+func (a *app) store(w *workspace.File) (*store.Store, error) { return store.Open(w.Dir, a.warn) }
 
 // warn tells what a person should look at.
 func (a *app) warn(text string) {

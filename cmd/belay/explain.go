@@ -21,15 +21,15 @@ func newExplain(a *app) *cobra.Command {
 
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
-			g, err := a.compile(args[0], f)
+			p, err := a.project(args[0], f)
 			if err != nil {
 				return err
 			}
-			p, err := a.planned(c.Context(), args[0], g, runFlags{}.options(nil))
+			planned, err := a.planned(c.Context(), p, runFlags{}.options(nil))
 			if err != nil {
 				return err
 			}
-			return a.explain(g, p, args[1])
+			return a.explain(p.graph, planned, args[1])
 		},
 	}
 	f.register(c)

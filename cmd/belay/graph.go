@@ -28,15 +28,15 @@ func newGraph(a *app) *cobra.Command {
 			if !ok {
 				return fault.New(fault.Usage, "--format %q: want ascii, svg, dot or mermaid", format)
 			}
-			g, err := a.compile(args[0], f)
+			p, err := a.project(args[0], f)
 			if err != nil {
 				return err
 			}
-			p, err := a.planned(c.Context(), args[0], g, runFlags{}.options(nil))
+			planned, err := a.planned(c.Context(), p, runFlags{}.options(nil))
 			if err != nil {
 				return err
 			}
-			d := drawing(g, p)
+			d := drawing(p.graph, planned)
 			return a.print(graphOf(d), func(w io.Writer) error { return write(w, d) })
 		},
 	}

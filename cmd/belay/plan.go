@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/sched"
 )
 
@@ -20,24 +19,24 @@ func newPlan(a *app) *cobra.Command {
 
 		ValidArgsFunction: completeRecipe(false),
 		RunE: func(c *cobra.Command, args []string) error {
-			g, err := a.compile(args[0], f)
+			p, err := a.project(args[0], f)
 			if err != nil {
 				return err
 			}
-			return a.plan(c.Context(), args[0], g, runFlags{}.options(nil))
+			return a.plan(c.Context(), p, runFlags{}.options(nil))
 		},
 	}
 	f.register(c)
 	return c
 }
 
-func (a *app) planned(ctx context.Context, recipe string, g *engine.Graph, opt sched.Options) (*sched.Planned, error) {
-	st, err := a.store(recipe)
+func (a *app) planned(ctx context.Context, p *project, opt sched.Options) (*sched.Planned, error) {
+	st, err := a.store(p.space)
 	if err != nil {
 		return nil, err
 	}
 	defer st.Close()
-	return sched.Plan(ctx, g, st, opt)
+	return sched.Plan(ctx, p.graph, st, opt)
 }
 
 // planJSON is one stage of `belay plan --json`.
@@ -53,15 +52,15 @@ type planJSON struct {
 	Pos     string   `json:"pos,omitempty"`
 }
 
-func (a *app) plan(ctx context.Context, recipe string, g *engine.Graph, opt sched.Options) error {
-	p, err := a.planned(ctx, recipe, g, opt)
+func (a *app) plan(ctx context.Context, p *project, opt sched.Options) error {
+	planned, err := a.planned(ctx, p, opt)
 	if err != nil {
 		return err
 	}
 	js := []planJSON{}
 	rows := [][]string{{"STAGE", "KIND", "STATUS", "SIZE", "TOOK", "WHY"}}
-	for i := range p.Nodes {
-		n := &p.Nodes[i]
+	for i := range planned.Nodes {
+		n := &planned.Nodes[i]
 		if !n.Wanted {
 			continue
 		}

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
 	"github.com/belay-ml/belay/engine/event/report"
@@ -63,19 +62,19 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 	case f.jobs < 0 || f.cpus < 0:
 		return fault.New(fault.Usage, "--jobs and --cpus: want 0 or more")
 	}
-	g, err := a.compile(recipe, f.recipeFlags)
+	p, err := a.project(recipe, f.recipeFlags)
 	if err != nil {
 		return err
 	}
 	if f.dryRun {
-		return a.plan(ctx, recipe, g, f.options(only))
+		return a.plan(ctx, p, f.options(only))
 	}
-	st, err := a.store(recipe)
+	st, err := a.store(p.space)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	return a.execute(ctx, g, st, f.options(only), f.params)
+	return a.execute(ctx, p, st, f.options(only), f.params)
 }
 
 func (f runFlags) options(only []string) sched.Options {
@@ -87,7 +86,7 @@ func (f runFlags) options(only []string) sched.Options {
 
 // execute runs a graph. Progress, a record and a report begin with the first event that shows work to do:
 // where every stage is fresh, nothing is left behind but links put right.
-func (a *app) execute(ctx context.Context, g *engine.Graph, st *store.Store, opt sched.Options, params []string) error {
+func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sched.Options, params []string) error {
 	began := time.Now()
 	opt.RunID = record.NewID(began)
 	dir := st.RunDir(opt.RunID)
@@ -97,18 +96,18 @@ func (a *app) execute(ctx context.Context, g *engine.Graph, st *store.Store, opt
 		progress, done := a.progress()
 		finish = done
 		var err error
-		if rec, err = record.New(dir, recordOf(g, opt.RunID, began, params)); err != nil {
+		if rec, err = record.New(dir, recordOf(p.graph, opt.RunID, began, params)); err != nil {
 			a.warn(fmt.Sprintf("this run leaves no record: %v", err))
 			return progress
 		}
 		return event.Tee(progress, rec)
 	}}
-	res, runErr := sched.Run(ctx, g, st, opt, sink)
+	res, runErr := sched.Run(ctx, p.graph, st, opt, sink)
 	finish()
 	if len(res.Nodes) == 0 {
 		return runErr // refused before anything was looked at
 	}
-	end := ending{graph: g, res: res, took: time.Since(began), err: runErr}
+	end := ending{graph: p.graph, res: res, took: time.Since(began), err: runErr}
 	if rec != nil {
 		a.conclude(rec, dir, res, runErr)
 		run := rec.Run()

@@ -164,8 +164,8 @@ func dump(g *engine.Graph) string {
 		if n.Off != "" {
 			fmt.Fprintf(&b, "  off: %s\n", n.Off)
 		}
-		if n.Retries != 0 || n.Timeout != 0 || n.NoCache || n.CPU != 0 {
-			fmt.Fprintf(&b, "  retries %d timeout %s nocache %v cpu %d\n", n.Retries, n.Timeout, n.NoCache, n.CPU)
+		if n.Retry.Max != 0 || n.Timeout != 0 || n.NoCache || n.Resources.CPU != 0 {
+			fmt.Fprintf(&b, "  retries %d timeout %s nocache %v cpu %d\n", n.Retry.Max, n.Timeout, n.NoCache, n.Resources.CPU)
 		}
 		if len(n.Env) > 0 {
 			fmt.Fprintf(&b, "  env %s\n", line(n.Env))

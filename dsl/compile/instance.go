@@ -93,14 +93,14 @@ func (b *builder) settings(s *stage, f frame, n *engine.Node) {
 				b.diags.Add(check.Place(p, s.Resources, s.Resources.Span, "resources"))
 			}
 			if cpu, ok := values["cpu"].(int64); ok {
-				n.CPU = int(cpu)
+				n.Resources.CPU = int(cpu)
 			}
 		}
 	}
 	if s.Retries != nil {
 		if v, ok := b.evaluate(f, s.Retries); ok {
 			if i, isInt := v.(int64); isInt && i >= 0 && i <= 100 {
-				n.Retries = int(i)
+				n.Retry.Max = int(i)
 			} else {
 				b.diags.Errorf(s.Retries.Span, "", "retries wants a number of times from 0 to 100, have %s", words(v))
 			}

@@ -108,7 +108,7 @@ func params(g *engine.Graph) map[string]any {
 		return v
 	}
 	for _, n := range g.Nodes {
-		out[n.ID] = []any{show(n.Params), n.Off, n.Retries, n.CPU, n.NoCache, n.Timeout}
+		out[n.ID] = []any{show(n.Params), n.Off, n.Retry.Max, n.Resources.CPU, n.NoCache, n.Timeout}
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/belay-ml/belay/engine/param"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // Params gives normalised parameter values as canonical text by path: "lora.r" -> "8". Inputs, unkeyed
@@ -86,6 +87,8 @@ func scalar(v any) (string, bool) {
 		return strconv.QuoteToASCII(x), true
 	case int64:
 		return strconv.FormatInt(x, 10), true
+	case secret.Text:
+		return "secret " + strconv.QuoteToASCII(x.String()), true
 	case float64:
 		if x == 0 {
 			return "0.0", true // negative zero too

@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // maxDepth bounds the nesting of values of type Any.
@@ -165,6 +167,9 @@ func (n *normalizer) value(f *Field, v any, path []string) (norm any, ok bool) {
 		}
 		return norm, true
 	case String:
+		if _, ok := v.(secret.Text); ok && len(f.Enum) == 0 {
+			return v, true
+		}
 		s, ok := v.(string)
 		if !ok {
 			return wrong()
@@ -307,7 +312,7 @@ func plain(v any, depth int) (any, bool) {
 		return nil, false
 	}
 	switch x := v.(type) {
-	case nil, string, bool:
+	case nil, string, bool, secret.Text:
 		return x, true
 	case float64:
 		return x, !math.IsNaN(x)

@@ -16,6 +16,7 @@ import (
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/secret"
 	"github.com/belay-ml/belay/engine/store"
 )
 
@@ -51,7 +52,7 @@ func (r *runner) execute(i, cpu int) (rec *store.Record, ran bool, err error) {
 		return nil, true, err
 	}
 	m := artifact.Manifest{Stage: in.spec.Name, Version: in.spec.Version, Parents: r.nodes[i].inputs.parents,
-		Notes: newRedactor(in.secrets).data(out.Notes),
+		Notes: secret.NewRedactor(in.secrets).Data(out.Notes),
 		Made: artifact.Made{Belay: r.opts.Belay, Recipe: r.graph.Recipe, RecipeDigest: r.graph.Digest, Node: n.ID,
 			Host: r.opts.Host, At: began.UTC().Truncate(time.Second), Took: r.opts.Now().Sub(began)}}
 	if len(m.Notes) == 0 {
@@ -74,11 +75,11 @@ func (r *runner) attempts(i int, sc *store.Scratch, cpu int, ev event.Stage) (en
 			return out, err
 		}
 		var f *fault.Error
-		if !errors.As(err, &f) || !f.Temporary || attempt >= in.node.Retries {
+		if !errors.As(err, &f) || !f.Temporary || attempt >= in.node.Retry.Max {
 			return out, err
 		}
 		wait := max(pause, f.RetryAfter)
-		ev.Warn(fmt.Sprintf("attempt %d of %d failed, trying again in %s: %v", attempt+1, in.node.Retries+1, wait, err), nil)
+		ev.Warn(fmt.Sprintf("attempt %d of %d failed, trying again in %s: %v", attempt+1, in.node.Retry.Max+1, wait, err), nil)
 		if err := r.opts.Sleep(r.ctx, wait); err != nil {
 			return out, err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/key"
+	"github.com/belay-ml/belay/engine/secret"
 	"github.com/belay-ml/belay/engine/store"
 )
 
@@ -135,7 +136,7 @@ func (r *runner) become(i int, to State, why string) {
 	e := event.Event{Time: r.opts.Now(), Run: r.opts.RunID, Stage: n.ID,
 		State: &event.State{To: name, Why: why, Key: string(n.Key), Took: n.Took}}
 	if r.sink != nil {
-		newRedactor(r.insts[i].secrets).sink(r.sink).Emit(e)
+		secret.NewRedactor(r.insts[i].secrets).Sink(r.sink).Emit(e)
 	}
 }
 
@@ -313,8 +314,8 @@ func (r *runner) need(i int) tokens {
 	in := r.insts[i]
 	res := in.spec.Resources
 	cpu := res.CPU
-	if in.node.CPU != 0 {
-		cpu = in.node.CPU
+	if in.node.Resources.CPU != 0 {
+		cpu = in.node.Resources.CPU
 	}
 	switch {
 	case cpu < 0 || cpu > r.opts.CPU:
@@ -332,7 +333,7 @@ func (r *runner) need(i int) tokens {
 func (r *runner) events(i int) event.Stage {
 	s := event.Stage{Name: r.insts[i].node.ID, Run: r.opts.RunID, Now: r.opts.Now}
 	if r.sink != nil {
-		s.Sink = newRedactor(r.insts[i].secrets).sink(r.sink)
+		s.Sink = secret.NewRedactor(r.insts[i].secrets).Sink(r.sink)
 	}
 	return s
 }
@@ -376,7 +377,7 @@ func (r *runner) fail(i int, err error) {
 		return
 	}
 	err = fmt.Errorf("stage %s: %w", n.ID, err)
-	n.Err = newRedactor(r.insts[i].secrets).error(err)
+	n.Err = secret.NewRedactor(r.insts[i].secrets).Error(err)
 	if r.failed == "" {
 		r.failed = n.ID
 	}

@@ -177,7 +177,7 @@ func TestUnkeyedThingsChangeNothing(t *testing.T) {
 	g := ch.graph("x")
 	n := &g.Nodes[0]
 	n.Params["log"], n.Params["secret"] = 7, "token"
-	n.ID, n.Retries, n.Timeout, n.CPU = "renamed", 3, time.Hour, 2
+	n.ID, n.Retry.Max, n.Timeout, n.Resources.CPU = "renamed", 3, time.Hour, 2
 	b.run(g)
 	want(t, "runs", ch.runs(), "1 1 1")
 }
@@ -428,7 +428,7 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			b, s := newBench(t), enginetest.Fail(c.errs...)
 			n := enginetest.Node("a", s, "")
-			n.Retries = c.retries
+			n.Retry.Max = c.retries
 			_, err := b.try(enginetest.Graph(n))
 			want(t, "runs", s.Runs(), c.runs)
 			want(t, "sleeps", b.clock.Sleeps(), c.sleeps)

@@ -1,4 +1,4 @@
-package sched
+package secret
 
 import (
 	"encoding/json"
@@ -14,14 +14,15 @@ import (
 // minSecret is the length in bytes below which a value is too common a text to be cut out.
 const minSecret = 4
 
-// redactor cuts secret values out of texts. Nil leaves everything as it is.
-type redactor struct {
+// Redactor cuts secret values out of texts. Nil leaves everything as it is.
+type Redactor struct {
 	replace *strings.Replacer
 }
 
-func newRedactor(secrets []string) *redactor {
+// NewRedactor cuts out values and their usual encodings; nil when there is nothing to cut.
+func NewRedactor(values []string) *Redactor {
 	var pairs []string
-	for _, s := range secrets {
+	for _, s := range values {
 		if len(s) < minSecret {
 			continue
 		}
@@ -32,10 +33,11 @@ func newRedactor(secrets []string) *redactor {
 	if len(pairs) == 0 {
 		return nil
 	}
-	return &redactor{replace: strings.NewReplacer(pairs...)}
+	return &Redactor{replace: strings.NewReplacer(pairs...)}
 }
 
-func (r *redactor) text(s string) string {
+// Text is s without secrets.
+func (r *Redactor) Text(s string) string {
 	if r == nil {
 		return s
 	}
@@ -43,7 +45,7 @@ func (r *redactor) text(s string) string {
 }
 
 // value redacts the texts in a JSON-like value.
-func (r *redactor) value(v any) any {
+func (r *Redactor) value(v any) any {
 	if r == nil {
 		return v
 	}
@@ -51,11 +53,11 @@ func (r *redactor) value(v any) any {
 	case nil, bool, int, int64, float64:
 		return v
 	case string:
-		return r.text(x)
+		return r.Text(x)
 	case error:
-		return r.text(x.Error())
+		return r.Text(x.Error())
 	case map[string]any:
-		return r.data(x)
+		return r.Data(x)
 	case []any:
 		out := make([]any, len(x))
 		for i := range x {
@@ -66,9 +68,9 @@ func (r *redactor) value(v any) any {
 	// Any other type: through its JSON form, which is what sinks write.
 	text, err := json.Marshal(v)
 	if err != nil {
-		return r.text(fmt.Sprint(v))
+		return r.Text(fmt.Sprint(v))
 	}
-	if clean := r.text(string(text)); clean != string(text) {
+	if clean := r.Text(string(text)); clean != string(text) {
 		var out any
 		if json.Unmarshal([]byte(clean), &out) == nil {
 			return out
@@ -78,28 +80,29 @@ func (r *redactor) value(v any) any {
 	return v
 }
 
-func (r *redactor) data(m map[string]any) map[string]any {
+// Data is m without secrets in names or values.
+func (r *Redactor) Data(m map[string]any) map[string]any {
 	if r == nil || m == nil {
 		return m
 	}
 	out := make(map[string]any, len(m))
 	for k, v := range m {
-		out[r.text(k)] = r.value(v)
+		out[r.Text(k)] = r.value(v)
 	}
 	return out
 }
 
-// error redacts an error's text and hint. The chain is cut where there was something to cut out, for the
+// Error redacts an error's text and hint. The chain is cut where there was something to cut out, for the
 // causes hold the same text; the exit code and whether to try again are kept.
-func (r *redactor) error(err error) error {
+func (r *Redactor) Error(err error) error {
 	if r == nil || err == nil {
 		return err
 	}
 	hint := fault.HintOf(err)
-	if r.text(err.Error()) == err.Error() && r.text(hint) == hint {
+	if r.Text(err.Error()) == err.Error() && r.Text(hint) == hint {
 		return err
 	}
-	out := &fault.Error{Code: fault.CodeOf(err), Err: errors.New(r.text(err.Error())), Hint: r.text(hint)}
+	out := &fault.Error{Code: fault.CodeOf(err), Err: errors.New(r.Text(err.Error())), Hint: r.Text(hint)}
 	var f *fault.Error
 	if errors.As(err, &f) {
 		out.Temporary, out.RetryAfter = f.Temporary, f.RetryAfter
@@ -109,12 +112,12 @@ func (r *redactor) error(err error) error {
 
 // redacting is a sink in front of another.
 type redacting struct {
-	*redactor
+	*Redactor
 	to event.Sink
 }
 
-// sink puts the redactor in front of a sink.
-func (r *redactor) sink(to event.Sink) event.Sink {
+// Sink puts the redactor in front of a sink.
+func (r *Redactor) Sink(to event.Sink) event.Sink {
 	if r == nil {
 		return to
 	}
@@ -125,22 +128,22 @@ func (r *redactor) sink(to event.Sink) event.Sink {
 func (s redacting) Emit(e event.Event) {
 	if e.State != nil {
 		c := *e.State
-		c.Why = s.text(c.Why)
+		c.Why = s.Text(c.Why)
 		e.State = &c
 	}
 	if e.Progress != nil {
 		c := *e.Progress
-		c.Text = s.text(c.Text)
+		c.Text = s.Text(c.Text)
 		e.Progress = &c
 	}
 	if e.Log != nil {
 		c := *e.Log
-		c.Text, c.Data = s.text(c.Text), s.data(c.Data)
+		c.Text, c.Data = s.Text(c.Text), s.Data(c.Data)
 		e.Log = &c
 	}
 	if e.Table != nil {
 		c := *e.Table
-		c.Title = s.text(c.Title)
+		c.Title = s.Text(c.Title)
 		c.Columns = s.texts(c.Columns)
 		c.Rows = make([][]string, len(e.Table.Rows))
 		for i, row := range e.Table.Rows {
@@ -154,7 +157,7 @@ func (s redacting) Emit(e event.Event) {
 func (s redacting) texts(in []string) []string {
 	out := make([]string, len(in))
 	for i := range in {
-		out[i] = s.text(in[i])
+		out[i] = s.Text(in[i])
 	}
 	return out
 }

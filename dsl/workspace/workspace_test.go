@@ -1,0 +1,97 @@
+package workspace_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belay-ml/belay/dsl/workspace"
+)
+
+func load(t *testing.T, text string) (*workspace.File, string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, workspace.Name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, l := workspace.Load(dir)
+	var all []string
+	for _, d := range l {
+		all = append(all, d.Subject.String()+": "+d.Summary)
+	}
+	return f, strings.Join(all, "\n")
+}
+
+func TestAnEmptyFileHasTheDefaults(t *testing.T) {
+	t.Parallel()
+	f, problems := load(t, "")
+	if problems != "" {
+		t.Fatal(problems)
+	}
+	bare, l := workspace.Load(t.TempDir())
+	if len(l) > 0 {
+		t.Fatal(l)
+	}
+	bare.Dir = f.Dir
+	if diff := cmp.Diff(bare, f); diff != "" {
+		t.Fatalf("an empty file and none differ: %s", diff)
+	}
+	if !f.Remote.Push || f.Remote.Parallel != 8 || f.GC.Days != 30 || f.Resources.Net != 4 {
+		t.Fatalf("defaults are missing: %+v", f)
+	}
+}
+
+func TestSectionsAreRead(t *testing.T) {
+	t.Parallel()
+	f, problems := load(t, `belay: 1
+remote: {url: s3://team/v1, push: false, endpoint: "http://127.0.0.1:7070"}
+secrets:
+  TOKEN: {file: token.txt}
+hooks:
+  - {on: [failed], run: notify}
+  - webhook: http://127.0.0.1/x
+gc: {days: 3, max_size: 10GB}
+resources: {npu: 8, memory: 20GiB}
+`)
+	if problems != "" {
+		t.Fatal(problems)
+	}
+	if f.Remote.URL != "s3://team/v1" || f.Remote.Push || !f.Remote.Pull || f.Secrets["TOKEN"].File != "token.txt" ||
+		len(f.Hooks) != 2 || f.Hooks[0].On[0] != "failed" || f.Hooks[1].Timeout != "10s" || f.GC.Days != 3 || f.Resources.NPU != 8 {
+		t.Fatalf("have %+v", f)
+	}
+}
+
+func TestMistakesHaveTheirPlace(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"remtoe: {url: x}":                  "belay.yaml:1:1: unknown parameter \"remtoe\" of the workspace file",
+		"remote: {parallel: 0}":             "belay.yaml:1:20: remote.parallel: want an integer from 1 to 64, have 0",
+		"hooks: [{on: [finished], run: x}]": "belay.yaml:1:15: hooks.0.on.0: want one of done, failed, cancelled, have \"finished\"",
+		"- a":                               "belay.yaml:1:1: a workspace file is a map, have a list",
+		"a: 1\na: 2":                        "belay.yaml:2:1: key \"a\" is given twice",
+	} {
+		f, problems := load(t, text)
+		if f != nil || !strings.Contains(problems, want) {
+			t.Errorf("%s: want %s, have %s", text, want, problems)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, seed := range []string{"", "remote: {url: x}", "hooks: [{on: [done]}]", "secrets: {A: {env: B}}", "a: &x [*x]", "gc: null"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, workspace.Name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if file, l := workspace.Load(dir); (file == nil) != l.HasErrors() {
+			t.Fatalf("a file %v with errors %v", file, l)
+		}
+	})
+}
