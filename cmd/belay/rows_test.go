@@ -121,7 +121,7 @@ func TestEveryRowHasTheRightAnswer(t *testing.T) {
 	t.Parallel()
 	r := newRows(t)
 	r.run(everything()...) // cold
-	r.run()         // nothing to do
+	r.run()                // nothing to do
 
 	r.write("seed.txt", "hello\n") // new times, same bytes
 	r.write("leaf/0.txt", "leaf 0\n")
