@@ -160,30 +160,3 @@ func TestPostProcessors(t *testing.T) {
 		}
 	}
 }
-
-func TestAddedTokensTakeTheTextThatTheirFlagsSay(t *testing.T) {
-	t.Parallel()
-	one := func(a added) *matcher {
-		a.ID = 7
-		return newMatcher([]*added{&a}, func(a *added) string { return a.Content })
-	}
-	for _, c := range []struct {
-		what, text string
-		m          *matcher
-		want       []part
-	}{
-		{"plain", "a<x>b", one(added{Content: "<x>"}), []part{{"a", 0, none}, {"", 1, 7}, {"b", 4, none}}},
-		{"single word", "xab ab", one(added{Content: "ab", SingleWord: true}), []part{{"xab ", 0, none}, {"", 4, 7}}},
-		{"lstrip", "a \u3000<x> b", one(added{Content: "<x>", LStrip: true}), []part{{"a", 0, none}, {"", 1, 7}, {" b", 8, none}}},
-		{"rstrip", "a <x> \n b", one(added{Content: "<x>", RStrip: true}), []part{{"a ", 0, none}, {"", 2, 7}, {"b", 8, none}}},
-		{"both, twice", "<x> <x> ", one(added{Content: "<x>", LStrip: true, RStrip: true}), []part{{"", 0, 7}, {"", 4, 7}}},
-		{"nothing", "abc", one(added{Content: "<x>"}), []part{{"abc", 0, none}}},
-		{"the empty text", "", one(added{Content: "<x>"}), nil},
-		{"the longest of several", "<<a>>", newMatcher([]*added{{ID: 1, Content: "<"}, {ID: 2, Content: "<a>"}, {ID: 3, Content: "<a>>"}}, func(a *added) string { return a.Content }),
-			[]part{{"", 0, 1}, {"", 1, 3}}},
-	} {
-		if diff := cmp.Diff(c.want, c.m.cut(nil, c.text), cmp.AllowUnexported(part{})); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", c.what, diff)
-		}
-	}
-}

@@ -5,25 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/belay-ml/belay/models/tok/config"
 	"github.com/belay-ml/belay/models/tok/pretok"
 )
 
 // Names of the files of a tokenizer directory.
 const (
-	tokenizerFile  = "tokenizer.json"
-	configFile     = "tokenizer_config.json"
-	specialMapFile = "special_tokens_map.json"
-	vocabFile      = "vocab.json"
-	mergesFile     = "merges.txt"
+	tokenizerFile = "tokenizer.json"
+	vocabFile     = "vocab.json"
+	mergesFile    = "merges.txt"
 )
-
-// maxFile is the size from which on a file is refused, in bytes; the largest known is about half of it.
-const maxFile = 64 << 20
 
 // ErrAbsent says that a directory holds none of the files that this package reads.
 var ErrAbsent = errors.New("no " + tokenizerFile)
@@ -31,23 +25,15 @@ var ErrAbsent = errors.New("no " + tokenizerFile)
 // Open reads the tokenizer of a directory: tokenizer.json, else vocab.json and merges.txt, with
 // tokenizer_config.json and special_tokens_map.json where they are.
 func Open(dir string) (*Tokenizer, error) {
-	configJSON, err := read(dir, configFile)
-	if err != nil {
-		return nil, err
-	}
-	mapJSON, err := read(dir, specialMapFile)
-	if err != nil {
-		return nil, err
-	}
-	c, err := parseConfig(configJSON, mapJSON)
+	c, err := config.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open tokenizer %s: %w", dir, err)
 	}
 	file := tokenizerFile
-	data, err := read(dir, file)
+	data, err := config.Read(dir, file)
 	if err == nil && data == nil {
 		file = vocabFile
-		data, err = fromVocab(dir, c.class)
+		data, err = fromVocab(dir, c.Class)
 	}
 	if err != nil {
 		return nil, err
@@ -64,7 +50,7 @@ func Open(dir string) (*Tokenizer, error) {
 
 // Parse reads the bytes of tokenizer.json and, where they are not nil, of tokenizer_config.json and special_tokens_map.json.
 func Parse(tokenizerJSON, configJSON, mapJSON []byte) (*Tokenizer, error) {
-	c, err := parseConfig(configJSON, mapJSON)
+	c, err := config.Parse(configJSON, mapJSON)
 	if err != nil {
 		return nil, fmt.Errorf("read tokenizer: %w", err)
 	}
@@ -75,9 +61,9 @@ func Parse(tokenizerJSON, configJSON, mapJSON []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
-func parse(data []byte, c *config) (*Tokenizer, error) {
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("the file has %d bytes, more than %d", len(data), maxFile)
+func parse(data []byte, c *config.Config) (*Tokenizer, error) {
+	if len(data) > config.MaxFile {
+		return nil, fmt.Errorf("the file has %d bytes, more than %d", len(data), config.MaxFile)
 	}
 	d, err := parseDocument(data)
 	if err != nil {
@@ -86,34 +72,14 @@ func parse(data []byte, c *config) (*Tokenizer, error) {
 	return newTokenizer(d, c)
 }
 
-// read is the content of a file, nil when there is none.
-func read(dir, name string) ([]byte, error) {
-	path := filepath.Join(dir, name)
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open tokenizer: %w", err)
-	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("open tokenizer %s: the file has %d bytes, more than %d", path, info.Size(), maxFile)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("open tokenizer: %w", err)
-	}
-	return data, nil
-}
-
 // fromVocab writes vocab.json and merges.txt as the tokenizer.json that transformers would convert them
 // to, nil when they are absent. Only the tokenizer's class tells how text is cut.
 func fromVocab(dir, class string) ([]byte, error) {
-	vocab, err := read(dir, vocabFile)
+	vocab, err := config.Read(dir, vocabFile)
 	if err != nil || vocab == nil {
 		return nil, err
 	}
-	text, err := read(dir, mergesFile)
+	text, err := config.Read(dir, mergesFile)
 	if err != nil || text == nil {
 		return nil, err
 	}

@@ -3,11 +3,13 @@ package hfjson
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/belay-ml/belay/models/tok/added"
 )
 
 // document is a tokenizer.json, read but not put together yet.
 type document struct {
-	added                       []*added
+	added                       []*added.Token
 	normalizer, pre, post, deco json.RawMessage
 	model                       *vocabulary
 }

@@ -228,7 +228,7 @@ func words() pretok.Pattern {
 		kind := func(i int) (int, int) {
 			r, n := utf8.DecodeRuneInString(s[i:])
 			switch {
-			case isWord(r):
+			case pretok.IsWord(r):
 				return 0, n
 			case unicode.IsSpace(r):
 				return 1, n
@@ -244,11 +244,6 @@ func words() pretok.Pattern {
 		}
 		return i, first != 1
 	})}
-}
-
-// isWord is \w of Unicode's annex 18, as Rust's regular expressions have it.
-func isWord(r rune) bool {
-	return unicode.IsLetter(r) || unicode.In(r, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
 }
 
 func punctuation(r rune) bool {

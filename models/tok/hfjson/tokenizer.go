@@ -6,7 +6,9 @@ import (
 	"sync"
 
 	"github.com/belay-ml/belay/models/tok"
+	"github.com/belay-ml/belay/models/tok/added"
 	"github.com/belay-ml/belay/models/tok/bytebpe"
+	"github.com/belay-ml/belay/models/tok/config"
 )
 
 // Tokenizer is a tokenizer.json put to work. It is immutable; Add makes another one.
@@ -19,11 +21,11 @@ type Tokenizer struct {
 	frame frame
 	roles tok.Special
 
-	added      []*added // in the order of their adding
-	byText     map[string]*added
-	byID       map[int32]*added
-	plain      *matcher // tokens looked for in the text as it comes
-	normalized *matcher // and in the normalised text
+	added      []*added.Token // in the order of their adding
+	byText     map[string]*added.Token
+	byID       map[int32]*added.Token
+	plain      *added.Matcher // tokens looked for in the text as it comes
+	normalized *added.Matcher // and in the normalised text
 	size       int
 	pool       *sync.Pool // of *work
 	raw        func() *rawTokens
@@ -34,18 +36,18 @@ var _ tok.Tokenizer = (*Tokenizer)(nil)
 // work is the memory of one Encode.
 type work struct {
 	scratch *bytebpe.Scratch
-	parts   [2][]part
+	parts   [2][]added.Part
 	pieces  [2][]piece
 }
 
 // newTokenizer puts the parts of d together, as far as c changes them.
-func newTokenizer(d *document, c *config) (*Tokenizer, error) {
+func newTokenizer(d *document, c *config.Config) (*Tokenizer, error) {
 	t := &Tokenizer{vocab: d.model, pool: &sync.Pool{New: func() any { return new(work) }}}
 	var err error
 	if t.norm, err = parseNormalizer(d.normalizer); err != nil {
 		return nil, err
 	}
-	if t.pre, err = parsePretokenizer(d.pre, c.prefixSpaceOverride()); err != nil {
+	if t.pre, err = parsePretokenizer(d.pre, prefixSpaceOverride(c)); err != nil {
 		return nil, err
 	}
 	if t.frame, err = parsePost(d.post); err != nil {
@@ -62,19 +64,19 @@ func newTokenizer(d *document, c *config) (*Tokenizer, error) {
 	}
 	t.refresh()
 	t.setRoles(c)
-	if c.ownsFrame() {
+	if ownsFrame(c) {
 		err = t.setFrame(c)
 	}
 	return t, err
 }
 
 // addAll adds the tokens of tokenizer.json, then those that only the configuration has.
-func (t *Tokenizer) addAll(list []*added, c *config) error {
-	t.byText, t.byID = map[string]*added{}, map[int32]*added{}
+func (t *Tokenizer) addAll(list []*added.Token, c *config.Config) error {
+	t.byText, t.byID = map[string]*added.Token{}, map[int32]*added.Token{}
 	t.size = len(t.vocab.tokens)
 	special := map[string]bool{}
-	for _, r := range c.roles {
-		special[r.token] = true
+	for _, r := range c.Roles {
+		special[r.Text] = true
 	}
 	for _, a := range list {
 		if a.Content == "" || t.byText[a.Content] != nil {
@@ -91,7 +93,7 @@ func (t *Tokenizer) addAll(list []*added, c *config) error {
 		a.Special = a.Special || special[a.Content]
 		t.put(a)
 	}
-	for _, a := range c.added {
+	for _, a := range c.Added {
 		if have := t.byText[a.Content]; have != nil {
 			have.Special = have.Special || a.Special
 		} else if a.Content != "" {
@@ -99,15 +101,15 @@ func (t *Tokenizer) addAll(list []*added, c *config) error {
 			t.putFree(a)
 		}
 	}
-	for _, r := range c.roles {
-		if t.byText[r.token] == nil {
-			t.putFree(&added{Content: r.token, Special: true})
+	for _, r := range c.Roles {
+		if t.byText[r.Text] == nil {
+			t.putFree(&added.Token{Content: r.Text, Special: true})
 		}
 	}
 	return nil
 }
 
-func (t *Tokenizer) put(a *added) {
+func (t *Tokenizer) put(a *added.Token) {
 	t.added = append(t.added, a)
 	t.byText[a.Content] = a
 	t.byID[a.ID] = a
@@ -115,7 +117,7 @@ func (t *Tokenizer) put(a *added) {
 }
 
 // putFree adds a token under its id in the vocabulary or the next free one.
-func (t *Tokenizer) putFree(a *added) {
+func (t *Tokenizer) putFree(a *added.Token) {
 	id, ok := t.vocab.ids[a.Content]
 	if !ok {
 		id = int32(t.size)
@@ -126,7 +128,7 @@ func (t *Tokenizer) putFree(a *added) {
 
 // refresh builds what follows from the added tokens.
 func (t *Tokenizer) refresh() {
-	var plain, normalized []*added
+	var plain, normalized []*added.Token
 	for _, a := range t.added {
 		if a.Normalized {
 			normalized = append(normalized, a)
@@ -134,16 +136,16 @@ func (t *Tokenizer) refresh() {
 			plain = append(plain, a)
 		}
 	}
-	t.plain = newMatcher(plain, func(a *added) string { return a.Content })
-	t.normalized = newMatcher(normalized, func(a *added) string { return t.norm.apply(a.Content) })
+	t.plain = added.NewMatcher(plain, func(a *added.Token) string { return a.Content })
+	t.normalized = added.NewMatcher(normalized, func(a *added.Token) string { return t.norm.apply(a.Content) })
 	t.raw = sync.OnceValue(t.rawTokens)
 }
 
-func (t *Tokenizer) setRoles(c *config) {
+func (t *Tokenizer) setRoles(c *config.Config) {
 	t.roles = tok.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1}
-	for _, r := range c.roles {
-		id, _ := t.ID(r.token)
-		switch r.key {
+	for _, r := range c.Roles {
+		id, _ := t.ID(r.Text)
+		switch r.Key {
 		case "bos_token":
 			t.roles.BOS = id
 		case "eos_token":
@@ -157,19 +159,39 @@ func (t *Tokenizer) setRoles(c *config) {
 }
 
 // setFrame puts bos and eos around texts by the switches of the configuration.
-func (t *Tokenizer) setFrame(c *config) error {
+func (t *Tokenizer) setFrame(c *config.Config) error {
 	t.frame = frame{}
-	if c.addBOS == nil || *c.addBOS {
+	if c.AddBOS == nil || *c.AddBOS {
 		if t.roles.BOS < 0 {
-			return fmt.Errorf("add_bos_token is set in %s, but there is no bos_token", configFile)
+			return fmt.Errorf("add_bos_token is set in %s, but there is no bos_token", config.File)
 		}
 		t.frame.before = []int32{t.roles.BOS}
 	}
-	if c.addEOS != nil && *c.addEOS {
+	if c.AddEOS != nil && *c.AddEOS {
 		if t.roles.EOS < 0 {
-			return fmt.Errorf("add_eos_token is set in %s, but there is no eos_token", configFile)
+			return fmt.Errorf("add_eos_token is set in %s, but there is no eos_token", config.File)
 		}
 		t.frame.after = []int32{t.roles.EOS}
+	}
+	return nil
+}
+
+// ownsFrame says whether the class puts bos and eos around a text by add_bos_token and add_eos_token,
+// whatever the post-processor of tokenizer.json is.
+func ownsFrame(c *config.Config) bool {
+	switch c.Class {
+	case "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer":
+		return true
+	}
+	return false
+}
+
+// prefixSpaceOverride is the add_prefix_space with which the class replaces that of a lone ByteLevel pre-tokenizer.
+func prefixSpaceOverride(c *config.Config) *bool {
+	yes := c.PrefixSpace != nil && *c.PrefixSpace
+	switch {
+	case c.Class == "GPT2Tokenizer", c.Class == "BloomTokenizer" && yes:
+		return &yes
 	}
 	return nil
 }
@@ -203,7 +225,7 @@ func (t *Tokenizer) Special() tok.Special { return t.roles }
 // Add returns a tokenizer that has text as a special token, and its id.
 func (t *Tokenizer) Add(text string) (tok.Tokenizer, int32) {
 	c := *t
-	c.byText, c.byID, c.added = map[string]*added{}, map[int32]*added{}, nil
+	c.byText, c.byID, c.added = map[string]*added.Token{}, map[int32]*added.Token{}, nil
 	for _, a := range t.added {
 		own := *a
 		if own.Content == text {
@@ -212,7 +234,7 @@ func (t *Tokenizer) Add(text string) (tok.Tokenizer, int32) {
 		c.put(&own)
 	}
 	if text != "" && c.byText[text] == nil {
-		c.putFree(&added{Content: text, Special: true})
+		c.putFree(&added.Token{Content: text, Special: true})
 	}
 	c.refresh()
 	id, ok := c.ID(text)
@@ -229,13 +251,13 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 	if special {
 		dst = append(dst, t.frame.before...)
 	}
-	w.parts[0] = t.plain.cut(w.parts[0][:0], text)
+	w.parts[0] = t.plain.Cut(w.parts[0][:0], text)
 	for _, p := range w.parts[0] {
-		if p.id != none {
-			dst = append(dst, p.id)
+		if p.ID != added.None {
+			dst = append(dst, p.ID)
 			continue
 		}
-		dst = t.encodeText(dst, p.text, p.start == 0, w)
+		dst = t.encodeText(dst, p.Text, p.Start == 0, w)
 	}
 	if special {
 		dst = append(dst, t.frame.after...)
@@ -251,16 +273,16 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 // encodeText encodes what holds no plain added token.
 func (t *Tokenizer) encodeText(dst []int32, text string, first bool, w *work) []int32 {
 	text = t.norm.apply(text)
-	if len(t.normalized.tokens) == 0 {
+	if t.normalized.Empty() {
 		return t.encodePieces(dst, text, first, w)
 	}
-	w.parts[1] = t.normalized.cut(w.parts[1][:0], text)
+	w.parts[1] = t.normalized.Cut(w.parts[1][:0], text)
 	for _, p := range w.parts[1] {
-		if p.id != none {
-			dst = append(dst, p.id)
+		if p.ID != added.None {
+			dst = append(dst, p.ID)
 			continue
 		}
-		dst = t.encodePieces(dst, p.text, first && p.start == 0, w)
+		dst = t.encodePieces(dst, p.Text, first && p.Start == 0, w)
 	}
 	return dst
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/belay-ml/belay/models/tok/config"
 	"github.com/belay-ml/belay/models/tok/pretok"
 )
 
@@ -37,14 +38,14 @@ func Write(dir string, s Spec) error {
 	if err != nil {
 		return fmt.Errorf("write tokenizer %s: %w", dir, err)
 	}
-	config, err := s.configJSON()
+	roles, err := s.configJSON()
 	if err != nil {
 		return fmt.Errorf("write tokenizer %s: %w", dir, err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write tokenizer: %w", err)
 	}
-	for name, data := range map[string][]byte{tokenizerFile: tokenizer, configFile: config} {
+	for name, data := range map[string][]byte{tokenizerFile: tokenizer, config.File: roles} {
 		if err := renameio.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			return fmt.Errorf("write tokenizer: %w", err)
 		}

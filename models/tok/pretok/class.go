@@ -81,3 +81,8 @@ func (t *table) spaces(s string, i int) (end, lastBreak, last int) {
 	}
 	return i, lastBreak, last
 }
+
+// IsWord is \w of Unicode's annex 18, as Rust's regular expressions have it.
+func IsWord(r rune) bool {
+	return unicode.IsLetter(r) || unicode.In(r, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
+}
