@@ -1,6 +1,7 @@
 // Package bytebpe merges symbols into tokens by rank (byte-pair encoding) and learns such merges.
 //
 //	words with counts -> Train -> vocabulary and merges
+//	tokens with ranks -> Derive -> merges
 //	vocabulary and merges -> New -> Model; a piece of text -> Model.Append -> ids
 //
 // # Model

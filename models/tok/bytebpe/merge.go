@@ -15,16 +15,16 @@ func (s *Scratch) merge(dst []int32, p *pairs) []int32 {
 func (s *Scratch) mergeShort(dst []int32, p *pairs) []int32 {
 	ids, values := s.ids, s.values[:len(s.ids)]
 	for {
-		best, at := none, -1
+		least, at := none>>32<<32, -1 // by rank alone: of equal ranks the leftmost counts
 		for i, v := range values {
-			if v < best {
-				best, at = v, i
+			if v < least {
+				least, at = v>>32<<32, i
 			}
 		}
 		if at < 0 {
 			return append(dst, ids...)
 		}
-		ids[at] = int32(uint32(best))
+		ids[at] = int32(uint32(values[at]))
 		copy(ids[at+1:], ids[at+2:])
 		copy(values[at+1:], values[at+2:])
 		ids, values = ids[:len(ids)-1], values[:len(values)-1]

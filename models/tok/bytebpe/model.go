@@ -1,7 +1,6 @@
 package bytebpe
 
 import (
-	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 )
@@ -14,6 +13,7 @@ type Config struct {
 	Vocab  map[string]int32 // as written in the file
 	Tokens []string         // the same by id
 	Merges []Merge
+	Ranks  []uint32 // of the merges, below 1<<31; nil: their places in the list
 	// Bytes is byte mode: pieces are raw bytes and the vocabulary is written in the Alphabet.
 	Bytes bool
 	// IgnoreMerges takes a piece that is in the vocabulary as it stands.
@@ -34,20 +34,19 @@ type Model struct {
 	bytePair []uint64   // byte mode: merge value of two bytes, indexed first<<8|second
 	hexID    [256]int32 // ids of the tokens <0x00> to <0xFF>, -1 without one
 	runeID   []int32    // ids of the runes of the basic plane, -1 without one
-	// cuts says that a word may be cut in front of ▁ behind every rune but those of glued: no merge
-	// joins across such a place, so the parts can be encoded one by one.
-	cuts  bool
-	glued map[rune]bool
+	// joins has the pairs of runes that some merge joins, in rune mode where places in a word are not marked:
+	// between any other two a piece can be cut, and the parts encoded one by one.
+	joins *joins
 	idle  [32]atomic.Pointer[Scratch]
 }
-
-// blank is the rune that SentencePiece vocabularies write for a space.
-const blank = '▁'
 
 // New prepares a model; all ids in c must be indexes of c.Tokens.
 func New(c Config) *Model {
 	m := &Model{c: c, alphabet: NewAlphabet(), merges: newPairs(len(c.Merges))}
 	for rank, x := range c.Merges {
+		if c.Ranks != nil {
+			rank = int(c.Ranks[rank])
+		}
 		m.merges.put(x.Left, x.Right, value(rank, x.New))
 	}
 	const hex = "0123456789ABCDEF"
@@ -69,14 +68,9 @@ func New(c Config) *Model {
 	for r := range m.runeID {
 		m.runeID[r] = m.id(string(rune(r)))
 	}
-	m.glued = map[rune]bool{}
-	for _, x := range c.Merges {
-		if right, _ := utf8.DecodeRuneInString(c.Tokens[x.Right]); right == blank {
-			left, _ := utf8.DecodeLastRuneInString(c.Tokens[x.Left])
-			m.glued[left] = true
-		}
+	if c.Prefix == "" && c.Suffix == "" {
+		m.joins = newJoins(c)
 	}
-	m.cuts = m.runeID[blank] >= 0 && c.Prefix == "" && c.Suffix == ""
 	return m
 }
 
@@ -101,7 +95,7 @@ func (m *Model) Append(dst []int32, piece string, s *Scratch) []int32 {
 		}
 		return m.cached(dst, piece, s, true)
 	}
-	if !m.cuts {
+	if m.joins == nil {
 		return m.cached(dst, piece, s, true)
 	}
 	if m.c.IgnoreMerges {
@@ -109,21 +103,38 @@ func (m *Model) Append(dst []int32, piece string, s *Scratch) []int32 {
 			return append(dst, id)
 		}
 	}
-	const mark = "▁"
-	for from := 0; ; {
-		i := strings.Index(piece[from:], mark)
-		if i < 0 {
-			return m.cached(dst, piece, s, false)
-		}
-		i += from
-		from = i + len(mark)
-		if i > 0 {
-			if left, _ := utf8.DecodeLastRuneInString(piece[:i]); !m.glued[left] {
-				dst = m.cached(dst, piece[:i], s, false)
-				piece, from = piece[i:], len(mark)
+	return m.appendCut(dst, piece, s)
+}
+
+// appendCut encodes the parts of a piece between places where nothing merges. Places between two ASCII characters
+// are not looked at, and a rune that the vocabulary lacks begins no part, for it may be fused with the one before.
+func (m *Model) appendCut(dst []int32, piece string, s *Scratch) []int32 {
+	start, last := 0, rune(0)
+	for i := 0; i < len(piece); {
+		if c := piece[i]; c < utf8.RuneSelf {
+			if last >= utf8.RuneSelf && i > start && m.parts(last, rune(c)) {
+				dst = m.cached(dst, piece[start:i], s, false)
+				start = i
 			}
+			last = rune(c)
+			i++
+			continue
 		}
+		r, n := utf8.DecodeRuneInString(piece[i:])
+		if i > start && m.parts(last, r) && (r != utf8.RuneError || n > 1) {
+			dst = m.cached(dst, piece[start:i], s, false)
+			start = i
+		}
+		last = r
+		i += n
 	}
+	return m.cached(dst, piece[start:], s, false)
+}
+
+// parts says that a piece can be cut between two runes. Where unknown runes vanish, those around them are neighbours.
+func (m *Model) parts(left, right rune) bool {
+	known := func(r rune) bool { return r < 1<<16 && m.runeID[r] >= 0 }
+	return known(right) && !m.joins.has(left, right) && (m.c.Unk >= 0 || known(left))
 }
 
 // cached looks a short piece up among the recent ones before it merges.

@@ -143,19 +143,23 @@ func TestRunesOutsideTheVocabulary(t *testing.T) {
 	}
 }
 
-func TestCuttingAtMarksChangesNothing(t *testing.T) {
+func TestCuttingWhereNothingMergesChangesNothing(t *testing.T) {
 	t.Parallel()
-	glue := func(c *Config) { // b▁ joins, so a cut behind b would be wrong
-		c.Tokens = append(c.Tokens, "b▁")
-		c.Vocab["b▁"] = 7
-		c.Merges = append([]Merge{{3, 1, 7}}, c.Merges...)
+	glue := func(c *Config) { // b▁ and 数a join, so a cut between them would be wrong
+		c.Tokens = append(c.Tokens, "b▁", "数", "数a", "学")
+		for i, token := range c.Tokens[7:] {
+			c.Vocab[token] = int32(i + 7)
+		}
+		c.Merges = append([]Merge{{3, 1, 7}, {8, 2, 9}}, c.Merges...)
 	}
-	for name, change := range map[string]func(*Config){"plain": nil, "glued": glue} {
+	vanish := func(c *Config) { glue(c); c.Unk = -1 }
+	fuse := func(c *Config) { glue(c); c.FuseUnk = true }
+	for name, change := range map[string]func(*Config){"plain": nil, "glued": glue, "vanishing": vanish, "fused": fuse} {
 		cut, whole := runeModel(change), runeModel(change)
-		whole.cuts = false
+		whole.joins = nil
 		s, s2 := cut.Scratch(), whole.Scratch()
 		rapid.Check(t, func(t *rapid.T) {
-			text := string(rapid.SliceOfN(rapid.SampledFrom([]rune("▁▁abx")), 0, 40).Draw(t, "text"))
+			text := string(rapid.SliceOfN(rapid.SampledFrom([]rune("▁▁abx数学é😀")), 0, 40).Draw(t, "text"))
 			if diff := cmp.Diff(whole.Append([]int32{}, text, s2), cut.Append([]int32{}, text, s)); diff != "" {
 				t.Fatalf("%s %q (-whole +cut):\n%s", name, text, diff)
 			}
