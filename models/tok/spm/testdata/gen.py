@@ -2,18 +2,21 @@
 """Trains tiny SentencePiece models with many combinations of options and writes what the library makes of random
 texts. Made with Python 3.11, sentencepiece 0.2.0, protobuf not needed.
 
-  python gen.py OUT [texts a model, default 40]
+  python gen.py OUT [texts a model, default 25]
 
+With 25 texts or fewer, of the models with a large table of characters only two are kept: that makes this folder.
 OUT gets one NAME.model and one NAME.jsonl a model: {"text", "ids", "decoded"}; cases with "decode" hold ids to decode only.
 """
 import io, itertools, json, os, random, struct, sys
 import sentencepiece as spm
 
-out, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 40
+out, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 25
 os.makedirs(out, exist_ok=True)
 rng = random.Random(20261125)
 WORDS = ("the model reads a text and cuts it into pieces that it knows of data from training with numbers 12 345 naïve café "
          "Größe привет мир как дела 数据 模型 训练 文本 语言 日本語 テスト 한국어 مرحبا שלום नमस्ते ＡＢＣ ﬁne Å ① ㌔ e\u0301 x² … — “q”").split()
+SYLLABLES = "an na ra ar ta at en ne re er te et in ni on no st th ing er un ba ab 数据 据数 模 型模 型".split()
+WORDS += ["".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 5))) for _ in range(500)]
 CHARS = list("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789.,;:!?'\"-_()[]{}<>/\\|@#$%^&*+=~`") + list(
     "éèüßñçøåÅΩπδжщыэ数据模型语言日本한국مرש่กिनि①㌔ﬁＡｂ３\u0301\u0308\u200b\u200d\u3000\u00a0\u2028▁▁▁⁇😀👩🏽‍💻🇩🇪\x00\x01\x7f\ufffd\ufeff")
 CONTROLS = ["<s>", "</s>", "<unk>", "<0x41>", "<sep>", "<user>", "▁<user>", "ab c", "\n", "\t", "\r\n", "  ", "    "]
@@ -79,7 +82,7 @@ def change(blob, edit):
 
 corpus = [sentence() for _ in range(3000)]
 TYPES = ("bpe", "unigram")
-base = dict(vocab_size=420, character_coverage=0.995, hard_vocab_limit=False)
+base = dict(vocab_size=480, character_coverage=0.995, hard_vocab_limit=False)
 options = {
     "plain": {},
     "identity": dict(normalization_rule_name="identity"),
@@ -88,11 +91,11 @@ options = {
                   user_defined_symbols=["<user>", "\n", "▁▁", "▁▁▁", "▁▁▁▁"], pad_id=0, eos_id=1, bos_id=2, unk_id=3),
     "nfkc_cf": dict(normalization_rule_name="nmt_nfkc_cf"),
     "nfkc_user": dict(normalization_rule_name="nfkc", user_defined_symbols=["<user>", "ab c", "ﬁ"], control_symbols=["<sep>"]),
-    "suffix": dict(treat_whitespace_as_suffix=True),
+    "suffix": dict(normalization_rule_name="identity", treat_whitespace_as_suffix=True),
     "nodummy": dict(add_dummy_prefix=False, byte_fallback=True),
-    "spaces": dict(remove_extra_whitespaces=False, user_defined_symbols=["the", "him"]),
+    "spaces": dict(normalization_rule_name="identity", remove_extra_whitespaces=False, user_defined_symbols=["the", "him"]),
     "noescape": dict(split_by_whitespace=False, split_by_unicode_script=False, split_by_number=False),
-    "ids": dict(unk_id=5, bos_id=-1, eos_id=0, pad_id=3, unk_surface="[?]", unk_piece="[UNK]", character_coverage=0.98),
+    "ids": dict(normalization_rule_name="identity", unk_id=5, bos_id=-1, eos_id=0, pad_id=3, unk_surface="[?]", unk_piece="[UNK]", character_coverage=0.98),
 }
 for kind, (name, more) in itertools.product(TYPES, options.items()):
     w = io.BytesIO()
@@ -103,13 +106,18 @@ for kind, (name, more) in itertools.product(TYPES, options.items()):
         def unused(k, t, s, type_):
             return t, s, 5 if type_ == 1 and len(t) > 1 and (k * 7 + last) % 5 == 0 else type_
         def equal(k, t, s, type_):
-            return t, float(int(s / 8) * 8) if s else s, type_
+            return t, float(int(s / 4) * 4) if s else s, type_
+        def both(k, t, s, type_):
+            return equal(k, *unused(k, t, s, type_))
         def holes(k, t, s, type_):
             return (t + "\ue000", s, type_) if type_ == 1 and len(t) == 1 and t in "etоa据" else (t, s, type_)
         blobs[f"{kind}_{name}_unused"] = change(w.getvalue(), unused)
         blobs[f"{kind}_{name}_equal"] = change(w.getvalue(), equal)
+        blobs[f"{kind}_{name}_both"] = change(w.getvalue(), both)
         blobs[f"{kind}_{name}_holes"] = change(w.getvalue(), holes)
     for name_, blob in blobs.items():
+        if count <= 25 and len(blob) > 100_000 and name_ not in ("bpe_plain", "unigram_nfkc_user"):
+            continue
         sp = spm.SentencePieceProcessor(model_proto=blob)
         open(os.path.join(out, name_ + ".model"), "wb").write(blob)
         with open(os.path.join(out, name_ + ".jsonl"), "w") as f:
