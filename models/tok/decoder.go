@@ -8,7 +8,8 @@ import (
 // Decoder turns ids into text as they come and shows only whole characters. With byte-level vocabularies
 // the texts of all calls together are what Tokenizer.Decode gives for all ids. With byte tokens
 // (<0xE4>) a run of them is shown as soon as it is text, though the reference gives U+FFFD for
-// the whole run when a later token spoils it.
+// the whole run when a later token spoils it. Where a special token puts a blank in front of what stands before it
+// (Baichuan's class does), that blank is not shown.
 type Decoder struct {
 	t           Tokenizer
 	skipSpecial bool
@@ -70,10 +71,11 @@ func (d *Decoder) Flush() string {
 func (d *Decoder) fresh() string {
 	shown := d.t.Decode(d.ids[:d.seen], d.skipSpecial)
 	all := d.t.Decode(d.ids, d.skipSpecial)
-	if len(all) < len(shown) {
-		return ""
+	if text, ok := strings.CutPrefix(all, shown); ok {
+		return text
 	}
-	return all[len(shown):]
+	// a special token changed the text before it, as in some of transformers' classes, but that is shown
+	return d.t.Decode(d.ids[d.seen:], d.skipSpecial)
 }
 
 // take removes the first n bytes and returns them as text, what is not UTF-8 replaced as Replace does.

@@ -28,6 +28,8 @@ type Config struct {
 	PrefixSpace *bool // add_prefix_space
 	Legacy      *bool
 	LowerCase   bool // do_lower_case
+
+	members map[string]json.RawMessage // of both files
 }
 
 // Role is a special token by its key. Token is what tokenizer_config.json or the class says of it, where that is
@@ -78,6 +80,7 @@ func Parse(configJSON, mapJSON []byte) (*Config, error) {
 		}
 	}
 	c.Class = strings.TrimSuffix(class, "Fast")
+	c.members = members
 	return c, c.readRoles(members)
 }
 
@@ -105,6 +108,7 @@ func (c *Config) readAdded(raw json.RawMessage) error {
 
 func (c *Config) readRoles(members map[string]json.RawMessage) error {
 	defaults := classRoles(c.Class)
+	c.Roles = nil
 	for _, key := range roleKeys {
 		raw, ok := members[key]
 		if !ok {

@@ -25,16 +25,29 @@ var ErrAbsent = errors.New("no " + tokenizerFile)
 // Open reads the tokenizer of a directory: tokenizer.json, else vocab.json and merges.txt, with
 // tokenizer_config.json and special_tokens_map.json where they are.
 func Open(dir string) (*Tokenizer, error) {
+	t, err := OpenJSON(dir)
+	if errors.Is(err, ErrAbsent) {
+		return OpenVocab(dir)
+	}
+	return t, err
+}
+
+// OpenJSON reads tokenizer.json alone.
+func OpenJSON(dir string) (*Tokenizer, error) {
+	return openFile(dir, tokenizerFile, func(*config.Config) ([]byte, error) { return config.Read(dir, tokenizerFile) })
+}
+
+// OpenVocab reads vocab.json and merges.txt.
+func OpenVocab(dir string) (*Tokenizer, error) {
+	return openFile(dir, vocabFile, func(c *config.Config) ([]byte, error) { return fromVocab(dir, c.Class) })
+}
+
+func openFile(dir, file string, read func(*config.Config) ([]byte, error)) (*Tokenizer, error) {
 	c, err := config.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open tokenizer %s: %w", dir, err)
 	}
-	file := tokenizerFile
-	data, err := config.Read(dir, file)
-	if err == nil && data == nil {
-		file = vocabFile
-		data, err = fromVocab(dir, c.Class)
-	}
+	data, err := read(c)
 	if err != nil {
 		return nil, err
 	}

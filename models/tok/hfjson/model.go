@@ -196,10 +196,10 @@ func (v *vocabulary) readMerges(s *scanner) error {
 	})
 }
 
-// build makes the model; inBytes says that pieces come as raw bytes.
-func (v *vocabulary) build(inBytes bool) (*bytebpe.Model, error) {
+// build makes the model; inBytes says that pieces come as raw bytes, ranks are those of the merges (nil: their places).
+func (v *vocabulary) build(inBytes bool, ranks []uint32) (*bytebpe.Model, error) {
 	c := bytebpe.Config{
-		Vocab: v.ids, Tokens: v.tokens, Merges: v.merges,
+		Vocab: v.ids, Tokens: v.tokens, Merges: v.merges, Ranks: ranks,
 		Bytes: inBytes, IgnoreMerges: v.IgnoreMerges, ByteFallback: v.ByteFallback, FuseUnk: v.FuseUnk,
 		Unk: -1,
 	}

@@ -42,7 +42,7 @@ type work struct {
 
 // newTokenizer puts the parts of d together, as far as c changes them.
 func newTokenizer(d *document, c *config.Config) (*Tokenizer, error) {
-	t := &Tokenizer{vocab: d.model, pool: &sync.Pool{New: func() any { return new(work) }}}
+	t := newEmpty(d.model)
 	var err error
 	if t.norm, err = parseNormalizer(d.normalizer); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func newTokenizer(d *document, c *config.Config) (*Tokenizer, error) {
 	if t.deco, err = parseDecoder(d.deco); err != nil {
 		return nil, err
 	}
-	if t.model, err = d.model.build(t.pre.bytes); err != nil {
+	if t.model, err = d.model.build(t.pre.bytes, nil); err != nil {
 		return nil, err
 	}
 	if err := t.addAll(d.added, c); err != nil {
@@ -70,10 +70,16 @@ func newTokenizer(d *document, c *config.Config) (*Tokenizer, error) {
 	return t, err
 }
 
+// newEmpty is a tokenizer without added tokens, whose parts are still to be set.
+func newEmpty(v *vocabulary) *Tokenizer {
+	return &Tokenizer{
+		vocab: v, size: len(v.tokens), pool: &sync.Pool{New: func() any { return new(work) }},
+		byText: map[string]*added.Token{}, byID: map[int32]*added.Token{},
+	}
+}
+
 // addAll adds the tokens of tokenizer.json, then those that only the configuration has.
 func (t *Tokenizer) addAll(list []*added.Token, c *config.Config) error {
-	t.byText, t.byID = map[string]*added.Token{}, map[int32]*added.Token{}
-	t.size = len(t.vocab.tokens)
 	special := map[string]bool{}
 	for _, r := range c.Roles {
 		special[r.Text] = true

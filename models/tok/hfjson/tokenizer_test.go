@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
@@ -265,32 +266,6 @@ func TestStreamedTextIsWhatDecodeGives(t *testing.T) {
 	})
 }
 
-func TestGoldenStreamedText(t *testing.T) {
-	t.Parallel()
-	eachFolder(t, "tokenizers", func(t *testing.T, folder string) {
-		k, err := hfjson.Open(folder)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range readCases(t, folder) {
-			if len(c.IDs) > 500 || strings.Contains(c.Text, "\uFFFD") {
-				continue
-			}
-			d := tok.NewDecoder(k, false)
-			var b strings.Builder
-			for _, id := range c.IDs {
-				part := d.Push(id)
-				if strings.Contains(part, "\uFFFD") {
-					t.Errorf("%q: half a character was shown", c.Text)
-				}
-				b.WriteString(part)
-			}
-			b.WriteString(d.Flush())
-			same(t, c.Text, "streamed", c.Decoded, b.String())
-		}
-	})
-}
-
 func TestOneTokenizerServesManyGoroutines(t *testing.T) {
 	t.Parallel()
 	k := written(t, spec(pretok.Qwen2Pattern))
@@ -346,4 +321,11 @@ func FuzzEncodeAndDecode(f *testing.F) {
 			t.Errorf("%v decodes to invalid text", list)
 		}
 	})
+}
+
+func same(t *testing.T, text, what string, want, got any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%.200q: %s (-want +got):\n%s", text, what, diff)
+	}
 }

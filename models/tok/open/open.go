@@ -7,40 +7,69 @@ import (
 	"path/filepath"
 
 	"github.com/belay-ml/belay/models/tok"
+	"github.com/belay-ml/belay/models/tok/config"
 	"github.com/belay-ml/belay/models/tok/hfjson"
+	"github.com/belay-ml/belay/models/tok/slow"
+	"github.com/belay-ml/belay/models/tok/tiktoken"
 )
 
-// Dir opens the tokenizer of a directory: tokenizer.json, or vocab.json with merges.txt.
+// Dir opens the tokenizer of a directory as transformers' AutoTokenizer does: tokenizer.json where it is.
 func Dir(dir string) (tok.Tokenizer, error) {
-	t, err := hfjson.Open(dir)
-	if err == nil {
-		return t, nil
-	}
+	t, err := hfjson.OpenJSON(dir)
 	if !errors.Is(err, hfjson.ErrAbsent) {
+		return made(t, err)
+	}
+	return others(dir)
+}
+
+// Slow opens it as AutoTokenizer does with use_fast off (the reference's --tokenizer-not-use-fast): tokenizer.json
+// is the last choice.
+func Slow(dir string) (tok.Tokenizer, error) {
+	t, err := others(dir)
+	if !errors.Is(err, hfjson.ErrAbsent) {
+		return t, err
+	}
+	return made(hfjson.OpenJSON(dir))
+}
+
+// made keeps a nil pointer from becoming an interface that is not nil.
+func made[T tok.Tokenizer](t T, err error) (tok.Tokenizer, error) {
+	if err != nil {
 		return nil, err
 	}
-	if _, statErr := os.Stat(dir); statErr != nil {
-		return nil, fmt.Errorf("open tokenizer: %w", statErr)
+	return t, nil
+}
+
+// others opens what stands in for tokenizer.json.
+func others(dir string) (tok.Tokenizer, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("open tokenizer: %w", err)
 	}
-	for _, pattern := range []string{"*.model", "*.tiktoken", "vocab.txt", "spiece.*"} {
-		found, globErr := filepath.Glob(filepath.Join(escape(dir), pattern))
-		if globErr == nil && len(found) > 0 {
+	data, err := config.Read(dir, slow.ModelFile)
+	switch {
+	case err != nil:
+		return nil, err
+	case tiktoken.Is(data):
+		return made(tiktoken.Open(dir, slow.ModelFile))
+	case data != nil:
+		return made(slow.Open(dir))
+	}
+	name, err := tiktoken.Find(dir)
+	if err == nil {
+		return made(tiktoken.Open(dir, name))
+	}
+	if !errors.Is(err, tiktoken.ErrAbsent) {
+		return nil, err
+	}
+	t, err := hfjson.OpenVocab(dir)
+	if !errors.Is(err, hfjson.ErrAbsent) {
+		return made(t, err)
+	}
+	for _, name := range []string{"spiece.model", "sentencepiece.bpe.model", "vocab.txt"} {
+		if _, statErr := os.Stat(filepath.Join(dir, name)); statErr == nil {
 			return nil, fmt.Errorf("open tokenizer %s: this format is not supported: put tokenizer.json beside it "+
-				"(AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of transformers writes it)", found[0])
+				"(AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of transformers writes it)", filepath.Join(dir, name))
 		}
 	}
 	return nil, err
-}
-
-// escape takes a directory name literally in a pattern.
-func escape(dir string) string {
-	var out []rune
-	for _, r := range dir {
-		switch r {
-		case '*', '?', '[', '\\':
-			out = append(out, '\\')
-		}
-		out = append(out, r)
-	}
-	return string(out)
 }

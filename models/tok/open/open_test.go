@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/belay-ml/belay/models/tok"
 	"github.com/belay-ml/belay/models/tok/bytebpe"
 	"github.com/belay-ml/belay/models/tok/hfjson"
 	"github.com/belay-ml/belay/models/tok/open"
@@ -29,7 +30,9 @@ func TestDirOpensWhatWriteWrote(t *testing.T) {
 
 func TestDirNamesAFileItCannotRead(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"tokenizer.model", "qwen.tiktoken"} {
+	for name, want := range map[string]string{
+		"spiece.model": "save_pretrained", "tokenizer.model": "tokenizer.model: at byte 1", "qwen.tiktoken": "qwen.tiktoken: line 1: want a token in base64",
+	} {
 		dir := filepath.Join(t.TempDir(), "odd [name]*")
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -37,9 +40,11 @@ func TestDirNamesAFileItCannotRead(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		_, err := open.Dir(dir)
-		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "save_pretrained") {
-			t.Errorf("%s: error %v", name, err)
+		for _, opening := range []func(string) (tok.Tokenizer, error){open.Dir, open.Slow} {
+			_, err := opening(dir)
+			if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error %v", name, err)
+			}
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package hfjson_test
+package open_test
 
 import (
 	"bufio"
@@ -6,20 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/belay-ml/belay/models/tok"
-	"github.com/belay-ml/belay/models/tok/hfjson"
+	"github.com/belay-ml/belay/models/tok/open"
 	"github.com/belay-ml/belay/testdata/goldens"
 )
-
-// pending says of a folder that its format is not read yet: SentencePiece models and tiktoken ranks.
-func pending(folder string) bool {
-	_, err := os.Stat(filepath.Join(folder, "tokenizer.json"))
-	return err != nil
-}
 
 // goldenCase is one line of cases.jsonl of either kind of folder.
 type goldenCase struct {
@@ -65,9 +60,6 @@ func eachFolder(t *testing.T, kind string, test func(t *testing.T, folder string
 		folder := filepath.Dir(path)
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
-			if goldens.Pending() && pending(folder) {
-				t.Skip("pending: the folder has no tokenizer.json")
-			}
 			test(t, folder)
 		})
 	}
@@ -76,7 +68,7 @@ func eachFolder(t *testing.T, kind string, test func(t *testing.T, folder string
 func TestGoldenTokenizers(t *testing.T) {
 	t.Parallel()
 	eachFolder(t, "tokenizers", func(t *testing.T, folder string) {
-		k, err := hfjson.Open(folder)
+		k, err := open.Dir(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,15 +94,19 @@ func TestGoldenTokenizers(t *testing.T) {
 func TestGoldenTokenizersReal(t *testing.T) {
 	t.Parallel()
 	eachFolder(t, "tokenizers_real", func(t *testing.T, folder string) {
-		k, err := hfjson.Open(folder)
+		k, err := open.Dir(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, c := range readCases(t, folder) {
 			t.Run(fmt.Sprint(i+1), func(t *testing.T) {
-				same(t, c.Text, "ids with special tokens", c.Special, k.Encode([]int32{}, c.Text, true))
+				special, skip := c.Special, true
+				if special == nil { // nothing but the library: ids and texts as they come
+					special, skip = c.IDs, false
+				}
+				same(t, c.Text, "ids with special tokens", special, k.Encode([]int32{}, c.Text, true))
 				same(t, c.Text, "ids without special tokens", c.IDs, k.Encode([]int32{}, c.Text, false))
-				same(t, c.Text, "decoded", c.Decoded, k.Decode(c.IDs, true))
+				same(t, c.Text, "decoded", c.Decoded, k.Decode(c.IDs, skip))
 			})
 		}
 	})
@@ -125,12 +121,13 @@ func TestGoldenTokenizerRoles(t *testing.T) {
 		}
 		info := struct {
 			Len                int
+			VocabSize          int `json:"vocab_size"`
 			BOS, EOS, PAD, UNK *int32
 		}{}
 		if err := json.Unmarshal(data, &info); err != nil {
 			t.Fatal(err)
 		}
-		k, err := hfjson.Open(folder)
+		k, err := open.Dir(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +139,7 @@ func TestGoldenTokenizerRoles(t *testing.T) {
 		}
 		want := tok.Special{BOS: or(info.BOS), EOS: or(info.EOS), PAD: or(info.PAD), UNK: or(info.UNK)}
 		same(t, folder, "special tokens", want, k.Special())
-		same(t, folder, "size", info.Len, k.VocabSize())
+		same(t, folder, "size", max(info.Len, info.VocabSize), k.VocabSize())
 	})
 }
 
@@ -160,7 +157,7 @@ func TestGoldenVocabAndMerges(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		k, err := hfjson.Open(dir)
+		k, err := open.Dir(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,6 +166,54 @@ func TestGoldenVocabAndMerges(t *testing.T) {
 			same(t, c.Text, "decoded", c.Decoded, k.Decode(c.IDs, false))
 		}
 	})
+}
+
+func TestGoldenStreamedText(t *testing.T) {
+	t.Parallel()
+	eachFolder(t, "tokenizers", func(t *testing.T, folder string) {
+		k, err := open.Dir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range readCases(t, folder) {
+			if len(c.IDs) > 500 || strings.Contains(c.Text, "\uFFFD") {
+				continue
+			}
+			d := tok.NewDecoder(k, false)
+			var b strings.Builder
+			for _, id := range c.IDs {
+				part := d.Push(id)
+				if strings.Contains(part, "\uFFFD") {
+					t.Errorf("%q: half a character was shown", c.Text)
+				}
+				b.WriteString(part)
+			}
+			b.WriteString(d.Flush())
+			want := c.Decoded
+			if !growing(k, c.IDs) {
+				want = strings.ReplaceAll(want, " ", "")
+				same(t, c.Text, "streamed, but for blanks", want, strings.ReplaceAll(b.String(), " ", ""))
+				continue
+			}
+			same(t, c.Text, "streamed", want, b.String())
+		}
+	})
+}
+
+// growing says whether the text of ids only grows at its end as they come.
+func growing(k tok.Tokenizer, ids []int32) bool {
+	shown := ""
+	for i := range ids {
+		text := k.Decode(ids[:i+1], false)
+		if strings.HasSuffix(text, "\uFFFD") {
+			continue
+		}
+		if !strings.HasPrefix(text, shown) {
+			return false
+		}
+		shown = text
+	}
+	return true
 }
 
 func same(t *testing.T, text, what string, want, got any) {

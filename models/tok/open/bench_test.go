@@ -1,4 +1,4 @@
-package hfjson_test
+package open_test
 
 import (
 	"bufio"
@@ -8,15 +8,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/belay-ml/belay/models/tok/hfjson"
+	"github.com/belay-ml/belay/models/tok"
+	"github.com/belay-ml/belay/models/tok/open"
 	"github.com/belay-ml/belay/testdata/goldens"
 )
 
-var families = []string{"llama3", "qwen2_5", "llama2"}
+var families = []string{"llama3", "qwen2_5", "llama2", "sp_mistral_v1", "tiktoken_qwen"}
 
-func openReal(tb testing.TB, family string) *hfjson.Tokenizer {
+func openReal(tb testing.TB, family string) tok.Tokenizer {
 	tb.Helper()
-	k, err := hfjson.Open(filepath.Join(goldens.Dir(tb, "tokenizers_real"), family))
+	k, err := open.Dir(filepath.Join(goldens.Dir(tb, "tokenizers_real"), family))
 	if err != nil {
 		tb.Fatal(err)
 	}
