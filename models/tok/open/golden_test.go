@@ -2,10 +2,13 @@ package open_test
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -220,5 +223,61 @@ func same(t *testing.T, text, what string, want, got any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%.200q: %s (-want +got):\n%s", text, what, diff)
+	}
+}
+
+// The reference's --tokenizer-not-use-fast: documents of text, each with eos behind it, as 4-byte ids.
+func TestGoldenSlowTokenizersInPreprocessing(t *testing.T) {
+	t.Parallel()
+	found, err := filepath.Glob(filepath.Join(goldens.Dir(t, "preprocess"), "*", "case.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range found {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c struct {
+			Name, Tokenizer string
+			Argv            []string
+		}
+		if err := json.Unmarshal(data, &c); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(c.Argv, "--tokenizer-not-use-fast") || !slices.Contains(c.Argv, "--append-eod") {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			k, err := open.Slow(filepath.Join(filepath.Dir(path), c.Tokenizer))
+			if err != nil {
+				t.Fatal(err)
+			}
+			input, err := os.ReadFile(filepath.Join(filepath.Dir(path), "input", "data.jsonl"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []byte
+			for line := range bytes.Lines(input) {
+				var row struct{ Text string }
+				if err := json.Unmarshal(line, &row); err != nil {
+					t.Fatal(err)
+				}
+				if row.Text == "" {
+					continue
+				}
+				for _, id := range append(k.Encode(nil, row.Text, true), k.Special().EOS) {
+					got = binary.LittleEndian.AppendUint32(got, uint32(id))
+				}
+			}
+			want, err := os.ReadFile(filepath.Join(filepath.Dir(path), "expected", "out_text_document.bin"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(want, got) {
+				t.Errorf("the ids differ: want %d bytes, have %d", len(want), len(got))
+			}
+		})
 	}
 }

@@ -38,15 +38,19 @@ func (t *Tokenizer) parts(dst []int32, text string, blank bool) []int32 {
 	for i := range all {
 		t.flags(all, i)
 	}
+	start, n := len(dst), 0 // n counts parts
 	for _, p := range all {
 		if p.empty() {
 			continue
 		}
-		if a := t.byText[p.text]; a != nil && !p.blank {
-			dst = append(dst, a.ID)
-		} else {
+		if n++; p.blank || t.byText[p.text] == nil {
 			dst = t.part(dst, p)
+			continue
 		}
+		if t.blank && n == 2 && len(dst) == start+1 && dst[start] == t.markID && t.special[p.text] {
+			dst = dst[:start] // the blank that the class puts in front does not stand before a special token
+		}
+		dst = append(dst, t.byText[p.text].ID)
 	}
 	clear(all) // hold no caller's text
 	w.parts = all

@@ -100,11 +100,6 @@ func (t *Tokenizer) addAll(c *config.Config) error {
 			t.putFree(&a)
 		}
 	}
-	for _, a := range t.added { // special ones without a role count as additional
-		if a.Special && !t.special[a.Content] {
-			t.special[a.Content], t.more[a.Content] = true, true
-		}
-	}
 	return nil
 }
 
@@ -236,7 +231,6 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 	if special {
 		dst = append(dst, t.before...)
 	}
-	start := len(dst)
 	blank := t.blank && !t.noBlank && text != ""
 	if t.blank {
 		text = strings.ReplaceAll(text, mark, " ")
@@ -245,9 +239,6 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 		dst = t.part(dst, part{text, blank})
 	} else {
 		dst = t.parts(dst, text, blank)
-	}
-	if blank && len(dst) > start+1 && dst[start] == t.markID && t.special[t.Token(dst[start+1])] {
-		dst = append(dst[:start], dst[start+1:]...)
 	}
 	if special {
 		dst = append(dst, t.after...)
