@@ -27,7 +27,7 @@ type Config struct {
 	AddEOS      *bool
 	PrefixSpace *bool // add_prefix_space
 	Legacy      *bool
-	LowerCase   bool // do_lower_case
+	LowerCase   *bool // do_lower_case
 
 	members map[string]json.RawMessage // of both files
 }
@@ -169,6 +169,8 @@ func classRoles(class string) map[string]string {
 		return map[string]string{"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
 	case "Qwen2Tokenizer":
 		return map[string]string{"eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
+	case "BertTokenizer":
+		return map[string]string{"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
 	case "InternLMTokenizer", "InternLM2Tokenizer":
 		return map[string]string{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "</s>"}
 	case "BaichuanTokenizer":

@@ -69,6 +69,8 @@ func classOfModel(model string) string {
 		return "QWenTokenizer"
 	case "qwen2", "qwen2_moe", "qwen3":
 		return "Qwen2Tokenizer"
+	case "bert":
+		return "BertTokenizer"
 	case "gpt2":
 		return "GPT2Tokenizer"
 	case "bloom":

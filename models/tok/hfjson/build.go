@@ -35,7 +35,7 @@ func New(p Parts) (*Tokenizer, error) {
 	pre.addSplit(find, pretok.Isolated)
 	pre.bytes = true
 	v := inAlphabet(p.Tokens)
-	v.merges, v.IgnoreMerges = p.Merges, true
+	v.kind, v.merges, v.bpe.IgnoreMerges = "BPE", p.Merges, true
 	t := newEmpty(v)
 	if p.NFC {
 		t.norm = normalizers{newForm("NFC")}

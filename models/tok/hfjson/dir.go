@@ -17,6 +17,7 @@ const (
 	tokenizerFile = "tokenizer.json"
 	vocabFile     = "vocab.json"
 	mergesFile    = "merges.txt"
+	wordsFile     = "vocab.txt" // a token a line
 )
 
 // ErrAbsent says that a directory holds none of the files that this package reads.
@@ -37,9 +38,13 @@ func OpenJSON(dir string) (*Tokenizer, error) {
 	return openFile(dir, tokenizerFile, func(*config.Config) ([]byte, error) { return config.Read(dir, tokenizerFile) })
 }
 
-// OpenVocab reads vocab.json and merges.txt.
+// OpenVocab reads vocab.json and merges.txt, or vocab.txt.
 func OpenVocab(dir string) (*Tokenizer, error) {
-	return openFile(dir, vocabFile, func(c *config.Config) ([]byte, error) { return fromVocab(dir, c.Class) })
+	t, err := openFile(dir, vocabFile, func(c *config.Config) ([]byte, error) { return fromVocab(dir, c.Class) })
+	if errors.Is(err, ErrAbsent) {
+		return openFile(dir, wordsFile, func(c *config.Config) ([]byte, error) { return fromWords(dir, c) })
+	}
+	return t, err
 }
 
 func openFile(dir, file string, read func(*config.Config) ([]byte, error)) (*Tokenizer, error) {

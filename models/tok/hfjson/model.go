@@ -8,16 +8,20 @@ import (
 	"github.com/belay-ml/belay/models/tok/bytebpe"
 )
 
-// vocabulary is the tokens of a BPE model, its merges by id, and its options.
+// vocabulary is the tokens of a model, its merges by id (BPE) or scores (Unigram), and its options.
 type vocabulary struct {
 	tokens []string // by id; "" where an id has no token
 	ids    map[string]int32
 	merges []bytebpe.Merge
-	options
+	scores []float64
+	kind   string // BPE, Unigram, WordPiece or WordLevel
+	bpe    bpeOptions
+	gram   unigramOptions
+	word   wordOptions
 }
 
-// options are the members of a BPE model beside vocab and merges.
-type options struct {
+// bpeOptions are the members of a BPE model beside vocab and merges.
+type bpeOptions struct {
 	Type                    string   `json:"type"`
 	Dropout                 *float64 `json:"dropout"`
 	UnkToken                *string  `json:"unk_token"`
@@ -36,12 +40,10 @@ func parseModel(s *scanner) (*vocabulary, error) {
 	err := s.object(func(name []byte) error {
 		switch string(name) {
 		case "vocab":
-			if s.peek(); s.pos < len(s.data) && s.data[s.pos] == '[' {
-				vocabAt = -2 // a list of pieces with scores: a unigram model, named below
-				_, err := s.value()
-				return err
+			s.peek()
+			if vocabAt = s.pos; vocabAt < len(s.data) && s.data[vocabAt] == '[' {
+				return v.readPieces(s)
 			}
-			vocabAt = s.pos
 			return v.readTokens(s)
 		case "merges":
 			s.peek()
@@ -59,41 +61,60 @@ func parseModel(s *scanner) (*vocabulary, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.readOptions(rest.Bytes()); err != nil {
+	if err := v.readOptions(rest.Bytes(), mergesAt >= 0); err != nil {
 		return nil, err
 	}
-	if v.Type != "" && v.Type != "BPE" || vocabAt == -2 {
-		return nil, fmt.Errorf("model of type %q is not supported: only BPE is", v.Type)
+	switch {
+	case vocabAt < 0:
+		return nil, fmt.Errorf("model of type %q has no vocab", v.kind)
+	case (v.kind == "Unigram") != (v.scores != nil):
+		return nil, fmt.Errorf("model of type %q: its vocab is that of another type", v.kind)
+	case v.kind != "BPE":
+		return v, nil
+	case mergesAt < 0:
+		return nil, fmt.Errorf("model of type %q has no merges", v.kind)
 	}
-	if vocabAt < 0 || mergesAt < 0 {
-		return nil, fmt.Errorf("model has no vocab or no merges: only BPE models are supported")
-	}
-	if err := v.readMerges(&scanner{data: s.data, pos: mergesAt}); err != nil {
-		return nil, err
-	}
-	return v, nil
+	return v, v.readMerges(&scanner{data: s.data, pos: mergesAt})
 }
 
-func (v *vocabulary) readOptions(rest []byte) error {
+// readOptions finds the type, which older files leave out, and reads the options that this type has.
+func (v *vocabulary) readOptions(rest []byte, merges bool) error {
 	text := []byte("{}")
 	if len(rest) > 0 {
 		rest[0] = '{'
 		text = append(rest, '}')
 	}
 	// the type decides which options there are, so it is looked at before they are
-	if err := json.Unmarshal(text, &struct{ Type *string }{&v.Type}); err != nil {
+	if err := json.Unmarshal(text, &struct{ Type *string }{&v.kind}); err != nil {
 		return fmt.Errorf("read model: %w", err)
 	}
-	if v.Type != "" && v.Type != "BPE" {
-		return nil
+	if v.kind == "" {
+		switch {
+		case merges:
+			v.kind = "BPE"
+		case v.scores != nil:
+			v.kind = "Unigram"
+		}
+	}
+	var into any
+	switch v.kind {
+	case "BPE":
+		into = &v.bpe
+	case "WordPiece", "WordLevel":
+		v.word.MaxInputCharsPerWord = 100
+		into = &v.word
+	case "Unigram":
+		into = &v.gram
+	default:
+		return fmt.Errorf("model of type %q is not supported: only BPE, Unigram, WordPiece and WordLevel are", v.kind)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&v.options); err != nil {
+	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("read model: %w", err)
 	}
-	if v.Dropout != nil && *v.Dropout != 0 {
-		return fmt.Errorf("model option dropout %g is not supported: it makes ids random; set it to null", *v.Dropout)
+	if v.bpe.Dropout != nil && *v.bpe.Dropout != 0 {
+		return fmt.Errorf("model option dropout %g is not supported: it makes ids random; set it to null", *v.bpe.Dropout)
 	}
 	return nil
 }
@@ -144,8 +165,8 @@ func (v *vocabulary) readTokens(s *scanner) error {
 // readMerges reads the merges, each "left right" or ["left", "right"], and finds the ids of both and of what they make.
 func (v *vocabulary) readMerges(s *scanner) error {
 	skip := 0
-	if v.ContinuingSubwordPrefix != nil {
-		skip = len(*v.ContinuingSubwordPrefix)
+	if v.bpe.ContinuingSubwordPrefix != nil {
+		skip = len(*v.bpe.ContinuingSubwordPrefix)
 	}
 	var text, joined []byte
 	return s.array(func(i int) error {
@@ -200,19 +221,19 @@ func (v *vocabulary) readMerges(s *scanner) error {
 func (v *vocabulary) build(inBytes bool, ranks []uint32) (*bytebpe.Model, error) {
 	c := bytebpe.Config{
 		Vocab: v.ids, Tokens: v.tokens, Merges: v.merges, Ranks: ranks,
-		Bytes: inBytes, IgnoreMerges: v.IgnoreMerges, ByteFallback: v.ByteFallback, FuseUnk: v.FuseUnk,
+		Bytes: inBytes, IgnoreMerges: v.bpe.IgnoreMerges, ByteFallback: v.bpe.ByteFallback, FuseUnk: v.bpe.FuseUnk,
 		Unk: -1,
 	}
-	if v.ContinuingSubwordPrefix != nil {
-		c.Prefix = *v.ContinuingSubwordPrefix
+	if v.bpe.ContinuingSubwordPrefix != nil {
+		c.Prefix = *v.bpe.ContinuingSubwordPrefix
 	}
-	if v.EndOfWordSuffix != nil {
-		c.Suffix = *v.EndOfWordSuffix
+	if v.bpe.EndOfWordSuffix != nil {
+		c.Suffix = *v.bpe.EndOfWordSuffix
 	}
-	if v.UnkToken != nil {
-		id, ok := v.ids[*v.UnkToken]
+	if v.bpe.UnkToken != nil {
+		id, ok := v.ids[*v.bpe.UnkToken]
 		if !ok && !inBytes {
-			return nil, fmt.Errorf("model option unk_token %q is not in the vocabulary", *v.UnkToken)
+			return nil, fmt.Errorf("model option unk_token %q is not in the vocabulary", *v.bpe.UnkToken)
 		}
 		if ok {
 			c.Unk = id

@@ -45,9 +45,15 @@ func newNormalizer(c *component) (normalizer, error) {
 	case "Lowercase":
 		return lowercase, c.options(&typed{})
 	case "StripAccents":
-		return stripAccents, c.options(&typed{})
+		return func(s string) string { return without(unicode.M, s) }, c.options(&typed{})
 	case "ByteLevel":
 		return bytebpe.NewAlphabet().Runes, c.options(&typed{})
+	case "BertNormalizer":
+		return newBert(c)
+	case "Nmt":
+		return nmt, c.options(&typed{})
+	case "Precompiled":
+		return newPrecompiled(c)
 	case "Strip":
 		return newStrip(c)
 	case "Prepend":
@@ -142,9 +148,10 @@ func lowercase(s string) string {
 	return strings.ToLower(s)
 }
 
-func stripAccents(s string) string {
+// without is s without the runes of a class.
+func without(class *unicode.RangeTable, s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
+		if unicode.Is(class, r) {
 			return -1
 		}
 		return r

@@ -84,12 +84,25 @@ func (all *pretokenization) addByteLevel(c *component, last bool, prefixSpace *b
 		all.bytes = true
 		return nil
 	}
+	all.addRewriting()
+	return nil
+}
+
+// rewriteBytes makes the rewriting of bytes as runes a step again, for models without byte mode.
+func (all *pretokenization) rewriteBytes() error {
+	if all.bytes {
+		all.addRewriting()
+		all.bytes, all.scan = false, nil
+	}
+	return nil
+}
+
+func (all *pretokenization) addRewriting() {
 	alphabet := bytebpe.NewAlphabet()
 	all.steps = append(all.steps, func(dst []piece, p piece) []piece {
 		p.text = alphabet.Runes(p.text)
 		return append(dst, p)
 	})
-	return nil
 }
 
 func (all *pretokenization) add(c *component) error {

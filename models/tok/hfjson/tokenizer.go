@@ -14,7 +14,8 @@ import (
 // Tokenizer is a tokenizer.json put to work. It is immutable; Add makes another one.
 type Tokenizer struct {
 	vocab *vocabulary
-	model *bytebpe.Model
+	model *bytebpe.Model // BPE
+	other segmenter      // the other models
 	norm  normalizers
 	pre   pretokenization
 	deco  decoding
@@ -32,6 +33,11 @@ type Tokenizer struct {
 }
 
 var _ tok.Tokenizer = (*Tokenizer)(nil)
+
+// segmenter is a model that looks after its memory itself.
+type segmenter interface {
+	append(dst []int32, piece string) []int32
+}
 
 // work is the memory of one Encode.
 type work struct {
@@ -56,7 +62,15 @@ func newTokenizer(d *document, c *config.Config) (*Tokenizer, error) {
 	if t.deco, err = parseDecoder(d.deco); err != nil {
 		return nil, err
 	}
-	if t.model, err = d.model.build(t.pre.bytes, nil); err != nil {
+	if t.other, err = d.model.other(); err != nil {
+		return nil, err
+	}
+	if t.other != nil {
+		err = t.pre.rewriteBytes()
+	} else {
+		t.model, err = d.model.build(t.pre.bytes, nil)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := t.addAll(d.added, c); err != nil {
@@ -186,7 +200,7 @@ func (t *Tokenizer) setFrame(c *config.Config) error {
 // whatever the post-processor of tokenizer.json is.
 func ownsFrame(c *config.Config) bool {
 	switch c.Class {
-	case "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer":
+	case "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "InternLM2Tokenizer":
 		return true
 	}
 	return false
@@ -253,7 +267,9 @@ func (t *Tokenizer) Add(text string) (tok.Tokenizer, int32) {
 // Encode appends the ids of text.
 func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 	w := t.pool.Get().(*work)
-	w.scratch = t.model.Scratch()
+	if t.model != nil {
+		w.scratch = t.model.Scratch()
+	}
 	if special {
 		dst = append(dst, t.frame.before...)
 	}
@@ -268,8 +284,10 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 	if special {
 		dst = append(dst, t.frame.after...)
 	}
-	t.model.Release(w.scratch)
-	w.scratch = nil
+	if t.model != nil {
+		t.model.Release(w.scratch)
+		w.scratch = nil
+	}
 	clear(w.parts[0]) // hold no caller's text
 	clear(w.parts[1])
 	t.pool.Put(w)
@@ -294,23 +312,30 @@ func (t *Tokenizer) encodeText(dst []int32, text string, first bool, w *work) []
 }
 
 func (t *Tokenizer) encodePieces(dst []int32, text string, first bool, w *work) []int32 {
-	if t.pre.scan != nil {
+	switch {
+	case t.pre.scan != nil:
 		for i := 0; i < len(text); {
 			end, _ := t.pre.scan(text, i)
-			dst = t.model.Append(dst, text[i:end], w.scratch)
+			dst = t.segment(dst, text[i:end], w)
 			i = end
 		}
-		return dst
+	case len(t.pre.steps) == 0:
+		dst = t.segment(dst, text, w)
+	default:
+		for _, p := range t.pre.run(piece{text, first}, &w.pieces) {
+			dst = t.segment(dst, p.text, w)
+		}
+		clear(w.pieces[0])
+		clear(w.pieces[1])
 	}
-	if len(t.pre.steps) == 0 {
-		return t.model.Append(dst, text, w.scratch)
-	}
-	for _, p := range t.pre.run(piece{text, first}, &w.pieces) {
-		dst = t.model.Append(dst, p.text, w.scratch)
-	}
-	clear(w.pieces[0])
-	clear(w.pieces[1])
 	return dst
+}
+
+func (t *Tokenizer) segment(dst []int32, piece string, w *work) []int32 {
+	if t.model != nil {
+		return t.model.Append(dst, piece, w.scratch)
+	}
+	return t.other.append(dst, piece)
 }
 
 // rawTokens is each token as the bytes that it stands for, for decoders of byte-level vocabularies.

@@ -171,11 +171,11 @@ func TestWhatIsNotSupportedIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ from, to, want string }{
-		{`"type":"BPE"`, `"type":"Unigram"`, "Unigram"},
+		{`"type":"BPE"`, `"type":"Bigram"`, "Bigram"},
 		{`"type":"BPE"`, `"type":"BPE","dropout":0.1`, "dropout"},
 		{`"type":"BPE"`, `"type":"BPE","novelty":1`, "novelty"},
 		{`"unk_token":null`, `"fuse_unk":"yes"`, "fuse_unk"},
-		{`"normalizer":null`, `"normalizer":{"type":"Precompiled","precompiled_charsmap":""}`, `normalizer of type "Precompiled"`},
+		{`"normalizer":null`, `"normalizer":{"type":"Precompiled","precompiled_charsmap":""}`, "normalizer Precompiled"},
 		{`"normalizer":null`, `"normalizer":{"type":"NFC","level":2}`, "level"},
 		{`"normalizer":null`, `"normalizer":{}`, "no type"},
 		{`"normalizer":null`, `"normalizer":{"type":"Replace","pattern":{"String":""},"content":"x"}`, "empty"},

@@ -65,7 +65,7 @@ func others(dir string) (tok.Tokenizer, error) {
 	if !errors.Is(err, hfjson.ErrAbsent) {
 		return made(t, err)
 	}
-	for _, name := range []string{"spiece.model", "sentencepiece.bpe.model", "vocab.txt"} {
+	for _, name := range []string{"spiece.model", "sentencepiece.bpe.model"} {
 		if _, statErr := os.Stat(filepath.Join(dir, name)); statErr == nil {
 			return nil, fmt.Errorf("open tokenizer %s: this format is not supported: put tokenizer.json beside it "+
 				"(AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR) of transformers writes it)", filepath.Join(dir, name))

@@ -101,6 +101,10 @@ func folds(r rune) string {
 	return b.String()
 }
 
+// wordClass is \w without its brackets. .NET's counts joiners, and neither alphabetic symbols nor the numbers of
+// Latin-1, of which Oniguruma counts all.
+const wordClass = `\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24b6-\u24e9` + "²³¹¼-¾\U0001F130-\U0001F149\U0001F150-\U0001F169\U0001F170-\U0001F189"
+
 // escape copies a backslash and what it takes.
 func (t *translator) escape() error {
 	text, err := t.escaped()
@@ -113,6 +117,10 @@ func (t *translator) escape() error {
 		text = "[0-9a-fA-F]"
 	case `\H`:
 		text = "[^0-9a-fA-F]"
+	case `\w`:
+		text = "[" + wordClass + "]"
+	case `\W`:
+		text = "[^" + wordClass + "]"
 	}
 	t.out.WriteString(text)
 	return nil
@@ -210,8 +218,10 @@ func (t *translator) members(depth int) error {
 			switch text {
 			case `\h`:
 				text = "0-9a-fA-F"
-			case `\H`:
-				return errors.New(`\H inside a class is not supported`)
+			case `\w`:
+				text = wordClass
+			case `\H`, `\W`:
+				return fmt.Errorf(`%s inside a class is not supported`, text)
 			}
 			t.out.WriteString(text)
 		default:

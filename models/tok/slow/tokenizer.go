@@ -44,7 +44,7 @@ func New(m *spm.Model, c *config.Config) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.LowerCase {
+	if c.LowerCase != nil && *c.LowerCase {
 		return nil, fmt.Errorf("do_lower_case is not supported: it is set in %s", config.File)
 	}
 	t := &Tokenizer{
