@@ -119,6 +119,9 @@ func (v *vocabulary) readOptions(rest []byte, merges bool) error {
 	return nil
 }
 
+// maxMerges is about four times what the largest vocabulary in use has; the table of merges takes 32 bytes for each.
+const maxMerges = 1 << 21
+
 // maxSparse bounds the largest id by the number of tokens, so that a small file cannot ask for a large table.
 func maxSparse(tokens int) int { return 16*tokens + 1<<16 }
 
@@ -201,6 +204,12 @@ func (v *vocabulary) readMerges(s *scanner) error {
 		if err != nil {
 			return err
 		}
+		if i == maxMerges {
+			return s.errorf("there are more than %d merges", maxMerges)
+		}
+		if cut == 0 || cut == len(text) {
+			return s.errorf("merge %d %q joins something with nothing", i, text)
+		}
 		left, ok := v.ids[string(text[:cut])]
 		right, ok2 := v.ids[string(text[cut:])]
 		if !ok || !ok2 {
@@ -211,6 +220,9 @@ func (v *vocabulary) readMerges(s *scanner) error {
 		made, ok := v.ids[string(joined)]
 		if !ok {
 			return s.errorf("merge %d makes %q, which is not in the vocabulary", i, joined)
+		}
+		if made == left || made == right {
+			return s.errorf("merge %d of %q and %q makes one of them again", i, text[:cut], text[cut:])
 		}
 		v.merges = append(v.merges, bytebpe.Merge{Left: left, Right: right, New: made})
 		return nil

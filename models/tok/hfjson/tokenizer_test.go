@@ -189,6 +189,7 @@ func TestWhatIsNotSupportedIsNamed(t *testing.T) {
 		{`"merges":[]`, `"merges":["a b"]`, `makes "ab"`},
 		{`"merges":[]`, `"merges":[["a","b","c"]]`, "merge 0"},
 		{`"merges":[]`, `"merges":["a zz"]`, "not in the vocabulary"},
+		{`"merges":[]`, `"merges":["a "]`, "merge 0 \"a\" joins something with nothing"},
 		{`"merges":[],`, ``, "no merges"},
 		{`"id":256`, `"id":70`, "id 70"},
 		{`"id":256`, `"id":999999999`, "beyond"},
@@ -289,10 +290,30 @@ func TestOneTokenizerServesManyGoroutines(t *testing.T) {
 	}
 }
 
+// A merge with a prefix as long as its right side would go round in a circle; a file with ten million merges
+// is refused before a table is made for them.
+func TestMergesInACircleAndTooManyOfThemAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ prefix, merges, want string }{
+		{"b", `"a b"`, "makes one of them again"},
+		{"", strings.Repeat(`"c a",`, 1<<21) + `"c a"`, "more than 2097152 merges"},
+	} {
+		text := `{"model":{"type":"BPE","continuing_subword_prefix":"` + c.prefix + `","vocab":{"a":0,"b":1,"c":2,"ca":3},"merges":[` + c.merges + `]}}`
+		if _, err := hfjson.Parse([]byte(text), nil, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want one about %q", err, c.want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(mini), "a é")
 	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"▁":3,"<unk>":4},"merges":["a b"],"unk_token":"<unk>","fuse_unk":true},`+
 		`"normalizer":{"type":"Prepend","prepend":"▁"},"pre_tokenizer":{"type":"Metaspace","replacement":"▁"},"decoder":{"type":"Metaspace","replacement":"▁"}}`), "ab ba")
+	f.Add([]byte(`{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1],["ab",-1.5],["<0x62>",-2]],"byte_fallback":true},`+
+		`"normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAAAEAAABAAAAYQA="}}`), "ab\xffc")
+	f.Add([]byte(`{"model":{"type":"WordPiece","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":1,"##b":2}},"normalizer":{"type":"BertNormalizer"},`+
+		`"pre_tokenizer":{"type":"BertPreTokenizer"},"decoder":{"type":"WordPiece","prefix":"##","cleanup":true}}`), "Ab 数 c")
+	f.Add([]byte(`{"model":{"type":"WordLevel","vocab":{"a":0}},"pre_tokenizer":{"type":"Whitespace"}}`), "a b")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
 		k, err := hfjson.Parse(data, nil, nil)
 		if err != nil || len(text) > 100 || strings.Contains(string(data), "Regex") {

@@ -31,8 +31,16 @@ func ParseCharsmap(data []byte) (*Charsmap, error) {
 	if c.texts[len(c.texts)-1] != 0 {
 		return nil, errors.New("its last text does not end")
 	}
+	for text := range strings.SplitSeq(c.texts, "\x00") {
+		if len(text) > maxReplacement {
+			return nil, fmt.Errorf("a replacement has %d bytes, more than %d", len(text), maxReplacement)
+		}
+	}
 	return c, nil
 }
+
+// maxReplacement bounds what one character can become, in bytes; the longest in use has some 30.
+const maxReplacement = 1 << 10
 
 // most is how many matches the library looks at.
 const most = 32
