@@ -18,15 +18,24 @@ import (
 
 func newTokenize(a *app) *cobra.Command {
 	var dir string
+	var slow bool
 	var d direction
 	c := &cobra.Command{
 		Use:   "tokenize --tokenizer DIR",
 		Short: "Turn text into token ids, and back",
 		Long: `Read JSON lines {"text": ...} and write {"ids": [...]}; with --decode read {"ids": [...]} and write
-{"text": ...}.`,
+{"text": ...}.
+
+The tokenizer is that of a Hugging Face directory: tokenizer.json where it is, else tokenizer.model (SentencePiece, or
+GLM-4's ranks), *.tiktoken, vocab.json with merges.txt, or vocab.txt. --slow takes tokenizer.json last, as the reference
+does with --tokenizer-not-use-fast.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			t, err := open.Dir(dir)
+			opening := open.Dir
+			if slow {
+				opening = open.Slow
+			}
+			t, err := opening(dir)
 			if err != nil {
 				return fault.Wrap(fault.Data, err)
 			}
@@ -34,7 +43,8 @@ func newTokenize(a *app) *cobra.Command {
 			return fault.Wrap(fault.Data, tokenize(a.stdin, a.stdout, t, d))
 		},
 	}
-	c.Flags().StringVar(&dir, "tokenizer", "", "directory with tokenizer.json")
+	c.Flags().StringVar(&dir, "tokenizer", "", "directory of the tokenizer")
+	c.Flags().BoolVar(&slow, "slow", false, "prefer tokenizer.model and the like to tokenizer.json")
 	c.Flags().BoolVar(&d.special, "special", true, "let the tokenizer add its special tokens")
 	c.Flags().BoolVar(&d.decode, "decode", false, "turn ids into text")
 	c.Flags().BoolVar(&d.skip, "skip-special", false, "leave special tokens out of decoded text")

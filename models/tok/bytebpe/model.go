@@ -66,7 +66,12 @@ func New(c Config) *Model {
 	}
 	m.runeID = make([]int32, 1<<16)
 	for r := range m.runeID {
-		m.runeID[r] = m.id(string(rune(r)))
+		m.runeID[r] = -1
+	}
+	for text, id := range c.Vocab {
+		if r, n := utf8.DecodeRuneInString(text); n == len(text) && n > 0 && r < 1<<16 && (r != utf8.RuneError || n > 1) {
+			m.runeID[r] = id
+		}
 	}
 	if c.Prefix == "" && c.Suffix == "" {
 		m.joins = newJoins(c)
