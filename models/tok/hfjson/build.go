@@ -38,7 +38,7 @@ func New(p Parts) (*Tokenizer, error) {
 	v.kind, v.merges, v.bpe.IgnoreMerges = "BPE", p.Merges, true
 	t := newEmpty(v)
 	if p.NFC {
-		t.norm = normalizers{newForm("NFC")}
+		t.norm = normalizers{all: []normalizer{newForm("NFC")}}
 	}
 	t.pre, t.deco, t.roles = pre, decoding{bytes: true}, p.Special
 	t.frame = frame{before: p.Before}

@@ -98,7 +98,7 @@ func TestPretokenizers(t *testing.T) {
 			continue
 		}
 		var got []string
-		for _, piece := range p.run(piece{c.in, true}, new([2][]piece)) {
+		for _, piece := range p.run(piece{c.in, true}, new(work)) {
 			got = append(got, piece.text)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {

@@ -50,7 +50,7 @@ func parseMetaspace(c *component) (*metaspace, error) {
 	return m, nil
 }
 
-func (m *metaspace) pretokenize(dst []piece, p piece) []piece {
+func (m *metaspace) pretokenize(dst []piece, p piece, w *work) []piece {
 	text := strings.ReplaceAll(p.text, " ", m.mark)
 	if (m.prepend == "always" || m.prepend == "first" && p.first) && !strings.HasPrefix(text, m.mark) {
 		text = m.mark + text
@@ -58,7 +58,8 @@ func (m *metaspace) pretokenize(dst []piece, p piece) []piece {
 	if !m.split {
 		return append(dst, piece{text, p.first})
 	}
-	for _, span := range pretok.MergedWithNext.Apply(pretok.Literal(m.mark).Spans(nil, text)) {
+	w.spans = pretok.Literal(m.mark).Spans(w.spans[:0], text)
+	for _, span := range pretok.MergedWithNext.Apply(w.spans) {
 		dst = append(dst, piece{text[span.Start:span.End], p.first && span.Start == 0})
 	}
 	return dst

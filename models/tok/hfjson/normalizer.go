@@ -13,29 +13,79 @@ import (
 type normalizer func(s string) string
 
 // normalizers runs one after the other.
-type normalizers []normalizer
+type normalizers struct {
+	all []normalizer
+	// plain is set when they only put a text in front and replace one character: SentencePiece's blanks
+	plain *blanks
+}
 
-func (n normalizers) apply(s string) string {
-	for _, f := range n {
+// blanks puts front before a text that is not empty and writes to for from.
+type blanks struct {
+	front    string
+	from, to string
+}
+
+func (n *normalizers) apply(s string) string {
+	for _, f := range n.all {
 		s = f(s)
 	}
 	return s
 }
 
+// append is apply, in memory that is given, for plain normalizers.
+func (b *blanks) append(dst []byte, s string) []byte {
+	if s == "" {
+		return dst
+	}
+	dst = append(dst, b.front...)
+	for {
+		i := strings.Index(s, b.from)
+		if i < 0 {
+			return append(dst, s...)
+		}
+		dst = append(append(dst, s[:i]...), b.to...)
+		s = s[i+len(b.from):]
+	}
+}
+
 func parseNormalizer(raw json.RawMessage) (normalizers, error) {
 	list, err := parts("normalizer", "normalizers", raw)
 	if err != nil {
-		return nil, err
+		return normalizers{}, err
 	}
-	var all normalizers
+	var n normalizers
 	for _, c := range list {
 		f, err := newNormalizer(c)
 		if err != nil {
-			return nil, err
+			return normalizers{}, err
 		}
-		all = append(all, f)
+		n.all = append(n.all, f)
 	}
-	return all, nil
+	n.plain = plainBlanks(list)
+	return n, nil
+}
+
+// plainBlanks is what the parts amount to when they are Replace, or Prepend and Replace, of one ASCII character.
+func plainBlanks(list []*component) *blanks {
+	var front struct{ Prepend string }
+	if len(list) == 2 && list[0].Type == "Prepend" {
+		if json.Unmarshal(list[0].raw, &front) != nil {
+			return nil
+		}
+		list = list[1:]
+	}
+	if len(list) != 1 || list[0].Type != "Replace" {
+		return nil
+	}
+	var o struct {
+		Pattern pattern
+		Content string
+	}
+	if json.Unmarshal(list[0].raw, &o) != nil || o.Pattern.String == nil || len(*o.Pattern.String) != 1 {
+		return nil
+	}
+	from := *o.Pattern.String
+	return &blanks{strings.ReplaceAll(front.Prepend, from, o.Content), from, o.Content}
 }
 
 func newNormalizer(c *component) (normalizer, error) {

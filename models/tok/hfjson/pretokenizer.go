@@ -16,8 +16,8 @@ type piece struct {
 	first bool
 }
 
-// pretokenizer cuts or rewrites a piece and appends what comes of it.
-type pretokenizer func(dst []piece, p piece) []piece
+// pretokenizer cuts or rewrites a piece and appends what comes of it; w has memory for it.
+type pretokenizer func(dst []piece, p piece, w *work) []piece
 
 // pretokenization is the chain of pre-tokenizers, with its common shape singled out.
 type pretokenization struct {
@@ -70,7 +70,7 @@ func (all *pretokenization) addByteLevel(c *component, last bool, prefixSpace *b
 		o.AddPrefixSpace = *prefixSpace
 	}
 	if o.AddPrefixSpace {
-		all.steps = append(all.steps, func(dst []piece, p piece) []piece {
+		all.steps = append(all.steps, func(dst []piece, p piece, w *work) []piece {
 			if !strings.HasPrefix(p.text, " ") {
 				p.text = " " + p.text
 			}
@@ -99,7 +99,7 @@ func (all *pretokenization) rewriteBytes() error {
 
 func (all *pretokenization) addRewriting() {
 	alphabet := bytebpe.NewAlphabet()
-	all.steps = append(all.steps, func(dst []piece, p piece) []piece {
+	all.steps = append(all.steps, func(dst []piece, p piece, w *work) []piece {
 		p.text = alphabet.Runes(p.text)
 		return append(dst, p)
 	})
@@ -198,8 +198,9 @@ func (all *pretokenization) addSplit(find pretok.Pattern, behavior pretok.Behavi
 	if scan, ok := find.(pretok.Scanner); ok && behavior == pretok.Isolated {
 		all.scan = scan
 	}
-	all.steps = append(all.steps, func(dst []piece, p piece) []piece {
-		for _, span := range behavior.Apply(find.Spans(nil, p.text)) {
+	all.steps = append(all.steps, func(dst []piece, p piece, w *work) []piece {
+		w.spans = find.Spans(w.spans[:0], p.text)
+		for _, span := range behavior.Apply(w.spans) {
 			dst = append(dst, piece{p.text[span.Start:span.End], p.first && span.Start == 0})
 		}
 		return dst
@@ -207,14 +208,15 @@ func (all *pretokenization) addSplit(find pretok.Pattern, behavior pretok.Behavi
 }
 
 // run puts a piece through all steps. The two buffers are worked in by turns.
-func (all *pretokenization) run(p piece, buf *[2][]piece) []piece {
+func (all *pretokenization) run(p piece, w *work) []piece {
+	buf := &w.pieces
 	now := append(buf[0][:0], p)
 	other := buf[1]
 	for _, step := range all.steps {
 		other = other[:0]
 		for _, p := range now {
 			if p.text != "" {
-				other = step(other, p)
+				other = step(other, p, w)
 			}
 		}
 		now, other = other, now

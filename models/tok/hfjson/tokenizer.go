@@ -9,6 +9,8 @@ import (
 	"github.com/belay-ml/belay/models/tok/added"
 	"github.com/belay-ml/belay/models/tok/bytebpe"
 	"github.com/belay-ml/belay/models/tok/config"
+	"github.com/belay-ml/belay/models/tok/internal/view"
+	"github.com/belay-ml/belay/models/tok/pretok"
 )
 
 // Tokenizer is a tokenizer.json put to work. It is immutable; Add makes another one.
@@ -44,6 +46,8 @@ type work struct {
 	scratch *bytebpe.Scratch
 	parts   [2][]added.Part
 	pieces  [2][]piece
+	spans   []pretok.Span
+	text    []byte // normalised
 }
 
 // newTokenizer puts the parts of d together, as far as c changes them.
@@ -288,6 +292,9 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 		t.model.Release(w.scratch)
 		w.scratch = nil
 	}
+	if cap(w.text) > 4<<20 {
+		w.text = nil
+	}
 	clear(w.parts[0]) // hold no caller's text
 	clear(w.parts[1])
 	t.pool.Put(w)
@@ -296,7 +303,12 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 
 // encodeText encodes what holds no plain added token.
 func (t *Tokenizer) encodeText(dst []int32, text string, first bool, w *work) []int32 {
-	text = t.norm.apply(text)
+	if t.norm.plain != nil {
+		w.text = t.norm.plain.append(w.text[:0], text)
+		text = view.String(w.text)
+	} else {
+		text = t.norm.apply(text)
+	}
 	if t.normalized.Empty() {
 		return t.encodePieces(dst, text, first, w)
 	}
@@ -322,7 +334,7 @@ func (t *Tokenizer) encodePieces(dst []int32, text string, first bool, w *work) 
 	case len(t.pre.steps) == 0:
 		dst = t.segment(dst, text, w)
 	default:
-		for _, p := range t.pre.run(piece{text, first}, &w.pieces) {
+		for _, p := range t.pre.run(piece{text, first}, w) {
 			dst = t.segment(dst, p.text, w)
 		}
 		clear(w.pieces[0])

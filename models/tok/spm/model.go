@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/belay-ml/belay/models/tok/bytebpe"
+	"github.com/belay-ml/belay/models/tok/internal/view"
 	"github.com/belay-ml/belay/models/tok/trie"
 )
 
@@ -254,11 +255,11 @@ func (m *Model) EncodeBehind(dst []int32, before, text string) []int32 {
 	switch {
 	case len(w.text) == 0:
 	case m.lattice != nil:
-		dst = m.unigram(dst, view(w.text), w)
+		dst = m.unigram(dst, view.String(w.text), w)
 	case m.exact:
-		dst = m.exactBPE(dst, view(w.text), &w.exact)
+		dst = m.exactBPE(dst, view.String(w.text), &w.exact)
 	default:
-		dst = m.bpe(dst, view(w.text))
+		dst = m.bpe(dst, view.String(w.text))
 	}
 	m.keep(w)
 	return dst
