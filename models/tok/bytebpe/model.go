@@ -1,6 +1,7 @@
 package bytebpe
 
 import (
+	"slices"
 	"sync/atomic"
 	"unicode/utf8"
 )
@@ -34,15 +35,18 @@ type Model struct {
 	bytePair []uint64   // byte mode: merge value of two bytes, indexed first<<8|second
 	hexID    [256]int32 // ids of the tokens <0x00> to <0xFF>, -1 without one
 	runeID   []int32    // ids of the runes of the basic plane, -1 without one
-	// joins has the pairs of runes that some merge joins, in rune mode where places in a word are not marked:
-	// between any other two a piece can be cut, and the parts encoded one by one.
-	joins *joins
-	idle  [32]atomic.Pointer[Scratch]
+	joins    *joins     // where a piece can be cut; nil where places in a word are marked
+	complete bool       // byte mode: every byte has an id
+	longest  int        // size of the longest token as it is written
+	idle     [32]atomic.Pointer[Scratch]
 }
 
 // New prepares a model; all ids in c must be indexes of c.Tokens.
 func New(c Config) *Model {
 	m := &Model{c: c, alphabet: NewAlphabet(), merges: newPairs(len(c.Merges))}
+	for _, token := range c.Tokens {
+		m.longest = max(m.longest, len(token))
+	}
 	for rank, x := range c.Merges {
 		if c.Ranks != nil {
 			rank = int(c.Ranks[rank])
@@ -55,12 +59,22 @@ func New(c Config) *Model {
 		m.byteID[b] = m.id(string(m.alphabet.Rune(byte(b))))
 	}
 	if c.Bytes {
+		m.complete = !slices.Contains(m.byteID[:], -1)
 		m.bytePair = make([]uint64, 1<<16)
 		for i := range m.bytePair {
 			m.bytePair[i] = none
 			if l, r := m.byteID[i>>8], m.byteID[i&0xff]; l >= 0 && r >= 0 {
 				m.bytePair[i] = m.merges.get(l, r)
 			}
+		}
+		if c.Prefix == "" && c.Suffix == "" {
+			m.joins = newJoins(c, func(dst []byte, token string) []byte {
+				out, ok := m.alphabet.AppendBytes(dst, token)
+				if !ok {
+					return append(dst, token...) // no bytes of a text come to this
+				}
+				return out
+			})
 		}
 		return m
 	}
@@ -74,7 +88,7 @@ func New(c Config) *Model {
 		}
 	}
 	if c.Prefix == "" && c.Suffix == "" {
-		m.joins = newJoins(c)
+		m.joins = newJoins(c, func(dst []byte, token string) []byte { return append(dst, token...) })
 	}
 	return m
 }
@@ -112,21 +126,19 @@ func (m *Model) Append(dst []int32, piece string, s *Scratch) []int32 {
 }
 
 // appendCut encodes the parts of a piece between places where nothing merges. Places between two ASCII characters
-// are not looked at, and a rune that the vocabulary lacks begins no part, for it may be fused with the one before.
+// are not looked at, nor those beside an invalid byte.
 func (m *Model) appendCut(dst []int32, piece string, s *Scratch) []int32 {
-	start, last := 0, rune(0)
+	start, last := 0, utf8.RuneError
 	for i := 0; i < len(piece); {
-		if c := piece[i]; c < utf8.RuneSelf {
-			if last >= utf8.RuneSelf && i > start && m.parts(last, rune(c)) {
-				dst = m.cached(dst, piece[start:i], s, false)
-				start = i
+		r, n := rune(piece[i]), 1
+		if r >= utf8.RuneSelf {
+			if r, n = utf8.DecodeRuneInString(piece[i:]); n == 1 {
+				last = utf8.RuneError
+				i++
+				continue
 			}
-			last = rune(c)
-			i++
-			continue
 		}
-		r, n := utf8.DecodeRuneInString(piece[i:])
-		if i > start && m.parts(last, r) && (r != utf8.RuneError || n > 1) {
+		if (r >= utf8.RuneSelf || last >= utf8.RuneSelf) && i > start && last != utf8.RuneError && m.parts(last, r) && !m.joins.between(piece, i, last, r) {
 			dst = m.cached(dst, piece[start:i], s, false)
 			start = i
 		}
@@ -136,10 +148,14 @@ func (m *Model) appendCut(dst []int32, piece string, s *Scratch) []int32 {
 	return m.cached(dst, piece[start:], s, false)
 }
 
-// parts says that a piece can be cut between two runes. Where unknown runes vanish, those around them are neighbours.
+// parts says that the symbols of two runes do not touch each other. In rune mode one that the vocabulary lacks may be
+// fused with the one before it, and where such runes vanish, those around them are neighbours.
 func (m *Model) parts(left, right rune) bool {
+	if m.c.Bytes {
+		return true
+	}
 	known := func(r rune) bool { return r < 1<<16 && m.runeID[r] >= 0 }
-	return known(right) && !m.joins.has(left, right) && (m.c.Unk >= 0 || known(left))
+	return known(right) && (m.c.Unk >= 0 || known(left))
 }
 
 // cached looks a short piece up among the recent ones before it merges.
@@ -149,13 +165,17 @@ func (m *Model) cached(dst []int32, piece string, s *Scratch, whole bool) []int3
 	}
 	key := makeKey(piece)
 	e := &s.recent[key.slot()]
-	if e.key == key && int(e.size) == len(piece) {
+	size := uint8(len(piece))
+	if !whole {
+		size |= inner // the same text may be another thing there
+	}
+	if e.key == key && e.size == size {
 		return append(dst, e.ids[:e.n]...)
 	}
 	start := len(dst)
 	dst = m.encode(dst, piece, s, whole)
 	if n := len(dst) - start; n <= len(e.ids) {
-		e.key, e.size, e.n = key, uint8(len(piece)), uint8(n)
+		e.key, e.size, e.n = key, size, uint8(n)
 		copy(e.ids[:], dst[start:])
 	}
 	return dst
@@ -167,6 +187,9 @@ func (m *Model) encode(dst []int32, piece string, s *Scratch, whole bool) []int3
 		if id, ok := m.find(piece, s); ok {
 			return append(dst, id)
 		}
+	}
+	if whole && m.c.Bytes && m.joins != nil && m.complete && !ascii(piece) {
+		return m.appendCut(dst, piece, s)
 	}
 	s.ids = s.ids[:0]
 	s.values = s.values[:0]
@@ -188,7 +211,19 @@ func (m *Model) encode(dst []int32, piece string, s *Scratch, whole bool) []int3
 	return s.merge(dst, &m.merges)
 }
 
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 func (m *Model) find(piece string, s *Scratch) (int32, bool) {
+	if len(piece) > m.longest {
+		return 0, false
+	}
 	if !m.c.Bytes {
 		id, ok := m.c.Vocab[piece]
 		return id, ok

@@ -18,6 +18,9 @@ const keyBytes = 24
 
 const recentBits = 14
 
+// inner marks a piece that was cut out of a larger one, which ignore_merges does not concern.
+const inner = 0x80
+
 // key is a piece of at most keyBytes bytes, padded with zeros: the piece, together with its size.
 type key struct {
 	a, b, c uint64
@@ -26,7 +29,7 @@ type key struct {
 // entry is one recent piece and its ids, in one cache line of 64 bytes.
 type entry struct {
 	key  key
-	size uint8 // of the piece in bytes; 0: the entry is empty
+	size uint8 // of the piece in bytes, with the mark inner; 0: the entry is empty
 	n    uint8 // of ids
 	ids  [9]int32
 }
