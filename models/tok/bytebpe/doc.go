@@ -12,6 +12,9 @@
 // pair of lowest rank is merged first, the leftmost among equals, until no pair has a rank: the
 // semantics of the tokenizers library's BPE model. A Model is immutable and safe for concurrent use.
 //
+// A piece is cut first wherever no merge can reach across (joins): so that the runs of scripts without blanks come from
+// the cache of words as well.
+//
 // # Scratch
 //
 // The working memory of one encoding goroutine, with a fixed-size cache of recent words in it, so that

@@ -1,6 +1,6 @@
 // Package hfjson reads and writes tokenizer.json, the file format of Hugging Face's tokenizers library.
 //
-//	text -> added tokens -> normalizer -> added tokens -> pre-tokenizer -> model (bytebpe) -> post-processor -> ids
+//	text -> added tokens -> normalizer -> added tokens -> pre-tokenizer -> model -> post-processor -> ids
 //	ids -> token texts -> decoder -> text
 //
 // # Document
@@ -15,15 +15,17 @@
 // A normalizer, pre-tokenizer, post-processor or decoder, by its type. Each kind has one file; a new
 // type is one case in its constructor. Lists of components are flattened.
 //
-// # Added token
+// # Model
 //
-// A text that is looked for before anything else cuts the input, in the text as it comes or in the
-// normalised one. The special ones can be left out of decoded text.
+// BPE by package bytebpe; Unigram, WordPiece and WordLevel are segmenters of this package, one file each.
+//
+// # Parts
+//
+// A byte-level tokenizer that comes from elsewhere (package tiktoken) and is put together with New.
 //
 // # Configuration
 //
-// tokenizer_config.json and special_tokens_map.json: the tokens with a role, tokens beyond those of
-// tokenizer.json, and what some classes of transformers change when they load it (Llama's and Gemma's
+// Package config reads it. Some classes of transformers change a tokenizer.json when they load it (Llama's and Gemma's
 // bos and eos, GPT-2's blank in front). clean_up_tokenization_spaces is not applied: it is lossy.
 //
 // # Spec
@@ -31,5 +33,6 @@
 // A byte-level BPE tokenizer to be written, as bytebpe.Train makes it.
 //
 // Invariants: a Tokenizer is immutable and safe for concurrent use; ids equal the library's; Encode allocates
-// nothing once warm when the pre-tokenizer is one of the well-known patterns and the text is normalised.
+// nothing once warm when the pre-tokenizer is one of the well-known patterns and the text is normalised, or when the
+// normaliser only writes SentencePiece's mark for blanks.
 package hfjson
