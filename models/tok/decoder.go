@@ -18,8 +18,9 @@ type Decoder struct {
 	pending []byte // bytes that may still become a character
 
 	// for vocabularies whose tokens mean something only side by side
-	ids  []int32 // since the token before the last text that was shown
+	ids  []int32 // from before the last two texts that were shown: classes differ in what they do at the start
 	seen int     // how many of them are shown
+	last int     // where those of the last text begin
 }
 
 // byter is what tokenizers have whose text is the bytes of their tokens.
@@ -49,8 +50,9 @@ func (d *Decoder) Push(id int32) string {
 	if text == "" || strings.HasSuffix(text, "\uFFFD") {
 		return ""
 	}
-	d.ids = append(d.ids[:0], d.ids[d.seen:]...)
-	d.seen = len(d.ids)
+	n := len(d.ids)
+	d.ids = append(d.ids[:0], d.ids[d.last:]...)
+	d.last, d.seen = d.seen-(n-len(d.ids)), len(d.ids)
 	return text
 }
 
@@ -62,7 +64,7 @@ func (d *Decoder) Flush() string {
 	} else if len(d.ids) > d.seen {
 		text = d.fresh()
 	}
-	d.ids, d.seen = d.ids[:0], 0
+	d.ids, d.seen, d.last = d.ids[:0], 0, 0
 	return text
 }
 
