@@ -3,6 +3,7 @@ package open_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,5 +57,42 @@ func TestDirSaysWhatIsMissing(t *testing.T) {
 	}
 	if _, err := open.Dir(filepath.Join(t.TempDir(), "absent")); err == nil || !strings.Contains(err.Error(), "absent") {
 		t.Errorf("absent directory: error %v", err)
+	}
+}
+
+// A directory as published: both forms beside each other.
+func TestDirTakesTheFastFormAndSlowTheOther(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"tokenizer.model", "tokenizer_config.json"} {
+		data, err := os.ReadFile(filepath.Join("..", "slow", "testdata", "legacy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone, err := open.Dir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fast := `{"model":{"type":"WordLevel","unk_token":"<unk>","vocab":{"<unk>":0,"<s>":1,"</s>":2,"the":3}},"pre_tokenizer":{"type":"Whitespace"}}`
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(fast), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	k, err := open.Dir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := open.Slow(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := k.Encode(nil, "the", true); !slices.Equal(got, []int32{1, 3}) {
+		t.Errorf("fast: %v", got)
+	}
+	if a, b := alone.Encode(nil, "the model", true), slow.Encode(nil, "the model", true); !slices.Equal(a, b) || slices.Equal(b, []int32{1, 3, 0}) {
+		t.Errorf("slow: %v, alone %v", b, a)
 	}
 }
