@@ -2,8 +2,9 @@ package bytebpe
 
 import (
 	"slices"
-	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/belay-ml/belay/models/tok/internal/idle"
 )
 
 // Merge joins the tokens Left and Right into New; its rank is its place in the list.
@@ -38,7 +39,7 @@ type Model struct {
 	joins    *joins     // where a piece can be cut; nil where places in a word are marked
 	complete bool       // byte mode: every byte has an id
 	longest  int        // size of the longest token as it is written
-	idle     [32]atomic.Pointer[Scratch]
+	idle     idle.List[Scratch]
 }
 
 // New prepares a model; all ids in c must be indexes of c.Tokens.

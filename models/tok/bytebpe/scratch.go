@@ -56,15 +56,11 @@ func (k key) slot() int {
 
 // Scratch takes a scratch that is idle, or makes one; Release gives it back.
 func (m *Model) Scratch() *Scratch {
-	for i := range m.idle {
-		if m.idle[i].Load() == nil {
-			continue
-		}
-		if s := m.idle[i].Swap(nil); s != nil {
-			return s
-		}
+	s := m.idle.Take()
+	if s.recent == nil {
+		s.recent = make([]entry, 1<<recentBits)
 	}
-	return &Scratch{recent: make([]entry, 1<<recentBits)}
+	return s
 }
 
 // Release keeps s for later use; its cache belongs to this model.
@@ -73,9 +69,5 @@ func (m *Model) Release(s *Scratch) {
 	if cap(s.ids) > keep {
 		s.ids, s.values, s.next, s.prev, s.heap, s.text = nil, nil, nil, nil, nil, nil
 	}
-	for i := range m.idle {
-		if m.idle[i].CompareAndSwap(nil, s) {
-			return
-		}
-	}
+	m.idle.Put(s)
 }

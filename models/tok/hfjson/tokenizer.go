@@ -9,6 +9,7 @@ import (
 	"github.com/belay-ml/belay/models/tok/added"
 	"github.com/belay-ml/belay/models/tok/bytebpe"
 	"github.com/belay-ml/belay/models/tok/config"
+	"github.com/belay-ml/belay/models/tok/internal/idle"
 	"github.com/belay-ml/belay/models/tok/internal/view"
 	"github.com/belay-ml/belay/models/tok/pretok"
 )
@@ -30,7 +31,7 @@ type Tokenizer struct {
 	plain      *added.Matcher // tokens looked for in the text as it comes
 	normalized *added.Matcher // and in the normalised text
 	size       int
-	pool       *sync.Pool // of *work
+	idle       *idle.List[work]
 	raw        func() *rawTokens
 }
 
@@ -91,7 +92,7 @@ func newTokenizer(d *document, c *config.Config) (*Tokenizer, error) {
 // newEmpty is a tokenizer without added tokens, whose parts are still to be set.
 func newEmpty(v *vocabulary) *Tokenizer {
 	return &Tokenizer{
-		vocab: v, size: len(v.tokens), pool: &sync.Pool{New: func() any { return new(work) }},
+		vocab: v, size: len(v.tokens), idle: new(idle.List[work]),
 		byText: map[string]*added.Token{}, byID: map[int32]*added.Token{},
 	}
 }
@@ -270,7 +271,7 @@ func (t *Tokenizer) Add(text string) (tok.Tokenizer, int32) {
 
 // Encode appends the ids of text.
 func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
-	w := t.pool.Get().(*work)
+	w := t.idle.Take()
 	if t.model != nil {
 		w.scratch = t.model.Scratch()
 	}
@@ -297,7 +298,7 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 	}
 	clear(w.parts[0]) // hold no caller's text
 	clear(w.parts[1])
-	t.pool.Put(w)
+	t.idle.Put(w)
 	return dst
 }
 

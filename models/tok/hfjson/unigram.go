@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"sync"
 	"unicode/utf8"
 
+	"github.com/belay-ml/belay/models/tok/internal/idle"
 	"github.com/belay-ml/belay/models/tok/trie"
 )
 
@@ -69,7 +69,7 @@ type unigram struct {
 	unkScore float64
 	hex      [256]int32 // ids of the byte tokens when all are there and wanted
 	fallback bool
-	pool     *sync.Pool // of *lattice
+	idle     idle.List[lattice]
 }
 
 // lattice is the memory of one piece.
@@ -87,7 +87,7 @@ type node struct {
 
 func newUnigram(v *vocabulary) (*unigram, error) {
 	const penalty = 10
-	u := &unigram{v: v, unk: -1, pool: &sync.Pool{New: func() any { return new(lattice) }}}
+	u := &unigram{v: v, unk: -1}
 	if v.gram.UnkID != nil {
 		if u.unk = *v.gram.UnkID; u.unk < 0 || int(u.unk) >= len(v.tokens) {
 			return nil, fmt.Errorf("model option unk_id %d is no token", u.unk)
@@ -117,7 +117,7 @@ func newUnigram(v *vocabulary) (*unigram, error) {
 }
 
 func (u *unigram) append(dst []int32, piece string) []int32 {
-	l := u.pool.Get().(*lattice)
+	l := u.idle.Take()
 	if cap(l.nodes) <= len(piece) {
 		l.nodes = make([]node, len(piece)+1, 2*len(piece)+64)
 	}
@@ -171,7 +171,7 @@ func (u *unigram) append(dst []int32, piece string) []int32 {
 		}
 		dst = u.unknown(dst, piece[n.start:end])
 	}
-	u.pool.Put(l)
+	u.idle.Put(l)
 	return dst
 }
 

@@ -11,6 +11,10 @@ func known(pattern string) Scanner {
 		return Qwen2()
 	case BloomPattern:
 		return Bloom()
+	case DeepSeek3Pattern:
+		return DeepSeek3()
+	case TrailingPattern:
+		return Trailing()
 	}
-	return nil
+	return parseRuns(pattern)
 }

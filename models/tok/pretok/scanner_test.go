@@ -17,6 +17,26 @@ var scanners = []struct {
 	{"llama3", Llama3Pattern, Llama3()},
 	{"qwen2", Qwen2Pattern, Qwen2()},
 	{"bloom", BloomPattern, Bloom()},
+	{"deepseek3", DeepSeek3Pattern, DeepSeek3()},
+	{"trailing", TrailingPattern, Trailing()},
+	run("line breaks", "[\r\n]"),
+	run("escaped line breaks", `[\r\n]+`),
+	run("threes", `\p{N}{1,3}`),
+	run("words behind any blank", `\s?[A-Za-zµÀ-ÖØ-öа-я]+`),
+	run("marks behind a space", ` ?[!-/:-~！-／：-～‘-‟　-。\p{Lm}\]\-]+`),
+	run("ideographs", "[一-龥ࠀ-一가-퟿]+"),
+	run("blanks", `\s?[\s\d]{1,2}`),
+	run("beyond the basic plane", `[😀-🙏\p{Lo}]+`),
+}
+
+func run(name, pattern string) struct {
+	name, pattern string
+	scan          Scanner
+} {
+	return struct {
+		name, pattern string
+		scan          Scanner
+	}{name, pattern, parseRuns(pattern)}
 }
 
 // traps are texts on which pre-token scanners go wrong.
@@ -30,13 +50,16 @@ var traps = []string{
 
 func TestScannersCutAsTheirPatternsMatch(t *testing.T) {
 	t.Parallel()
-	alphabet := []rune("  \t\n\r'sStTrReEvVlLdDmMaZ09.,!?(|)-_…。é字½\u0301\u0085\u00a0\u2028\u3000\u017f１۔،👍𝟙𠀀")
+	alphabet := []rune("  \t\n\r'sStTrReEvVlLdDmMaZ09.,!?(|)-_…。é字½😀#ａ！\u0301\u0085\u00a0\u2028\u3000\u017f１۔،👍𝟙𠀀")
 	random := rapid.Custom(func(t *rapid.T) string {
 		return string(rapid.SliceOfN(rapid.SampledFrom(alphabet), 0, 24).Draw(t, "runes"))
 	})
 	for _, s := range scanners {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
+			if s.scan == nil {
+				t.Fatal("the pattern is not read")
+			}
 			re, err := compile(s.pattern)
 			if err != nil {
 				t.Fatal(err)
@@ -171,4 +194,15 @@ func FuzzTranslate(f *testing.F) {
 			_, _ = Regex(pattern)
 		}
 	})
+}
+
+func TestOtherPatternsAreLeftToTheEngine(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{
+		"", "a+", "[^a]+", "[a", "[a]*", "[a]+?", "[a]{2,3}", "[a]{1,}", "[a&&b]", "[[a]]", `[\w]`, `[\p{Han}]`, `[\p{L}-z]`, `[a-\d]`, `\p{^L}`, `[\x41]`, `(?i)[a]`, `[a]+|b`, `\s+`[:2] + "x", "[z-a]",
+	} {
+		if parseRuns(pattern) != nil {
+			t.Errorf("%q was taken for a run of one class", pattern)
+		}
+	}
 }

@@ -18,7 +18,7 @@ type work struct{ parts []part }
 
 // parts cuts a text at its added tokens as PreTrainedTokenizer.tokenize does, and appends the ids of all parts.
 func (t *Tokenizer) parts(dst []int32, text string, blank bool) []int32 {
-	w := t.pool.Get().(*work)
+	w := t.idle.Take()
 	all := w.parts[:0]
 	done := 0
 	for {
@@ -54,7 +54,7 @@ func (t *Tokenizer) parts(dst []int32, text string, blank bool) []int32 {
 	}
 	clear(all) // hold no caller's text
 	w.parts = all
-	t.pool.Put(w)
+	t.idle.Put(w)
 	return dst
 }
 

@@ -3,11 +3,11 @@ package slow
 import (
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/belay-ml/belay/models/tok"
 	"github.com/belay-ml/belay/models/tok/added"
 	"github.com/belay-ml/belay/models/tok/config"
+	"github.com/belay-ml/belay/models/tok/internal/idle"
 	"github.com/belay-ml/belay/models/tok/spm"
 )
 
@@ -33,7 +33,7 @@ type Tokenizer struct {
 	after   []int32
 	roles   tok.Special
 	size    int
-	pool    *sync.Pool // of *work
+	idle    *idle.List[work]
 }
 
 var _ tok.Tokenizer = (*Tokenizer)(nil)
@@ -48,7 +48,7 @@ func New(m *spm.Model, c *config.Config) (*Tokenizer, error) {
 		return nil, fmt.Errorf("do_lower_case is not supported: it is set in %s", config.File)
 	}
 	t := &Tokenizer{
-		class: k, model: m, size: m.Size() + len(k.extra), pool: &sync.Pool{New: func() any { return new(work) }},
+		class: k, model: m, size: m.Size() + len(k.extra), idle: new(idle.List[work]),
 		byText: map[string]*added.Token{}, byID: map[int32]*added.Token{}, special: map[string]bool{}, more: map[string]bool{},
 		roles: tok.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1},
 	}

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/belay-ml/belay/models/tok/bytebpe"
+	"github.com/belay-ml/belay/models/tok/internal/idle"
 	"github.com/belay-ml/belay/models/tok/internal/view"
 	"github.com/belay-ml/belay/models/tok/trie"
 )
@@ -48,7 +48,7 @@ type Model struct {
 	fast       *bytebpe.Model // BPE
 	exact      bool           // BPE goes through the plain definition
 	lattice    *lattice       // unigram
-	pool       *sync.Pool     // of *work
+	idle       *idle.List[work]
 }
 
 // roles are the texts of the pieces with a role; "" when the trainer was told to have none.
@@ -72,7 +72,7 @@ const (
 func Parse(data []byte) (*Model, error) {
 	m := &Model{
 		unk: -1, unkSurface: " \u2047 ", roles: roles{"<s>", "</s>", "<pad>"},
-		pool: &sync.Pool{New: func() any { return new(work) }},
+		idle: new(idle.List[work]),
 	}
 	p := proto{m: m, modelType: 1, bos: 1, eos: 2, pad: -1}
 	if err := (&wire{data: data}).each(p.field); err != nil {
@@ -250,7 +250,7 @@ func (m *Model) Encode(dst []int32, text string) []int32 { return m.EncodeBehind
 
 // EncodeBehind appends the ids of before and text together.
 func (m *Model) EncodeBehind(dst []int32, before, text string) []int32 {
-	w := m.pool.Get().(*work)
+	w := m.idle.Take()
 	w.text = m.norm.append(w.text[:0], before, text)
 	switch {
 	case len(w.text) == 0:
@@ -271,7 +271,7 @@ func (m *Model) keep(w *work) {
 	if cap(w.text) > most {
 		w.text, w.nodes, w.path, w.exact = nil, nil, nil, exactWork{}
 	}
-	m.pool.Put(w)
+	m.idle.Put(w)
 }
 
 // emit appends the id of a piece: for an unknown one its bytes, or the unknown piece unless that is the last already.
