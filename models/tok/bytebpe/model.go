@@ -123,12 +123,12 @@ func (m *Model) Append(dst []int32, piece string, s *Scratch) []int32 {
 			return append(dst, id)
 		}
 	}
-	return m.appendCut(dst, piece, s)
+	return m.appendCut(dst, piece, s, false)
 }
 
-// appendCut encodes the parts of a piece between places where nothing merges. Places between two ASCII characters
-// are not looked at, nor those beside an invalid byte.
-func (m *Model) appendCut(dst []int32, piece string, s *Scratch) []int32 {
+// appendCut encodes the parts of a piece between places where nothing merges. Places between two ASCII characters, which
+// are seldom such, are looked at only where a part is too long for the cache (fine); those beside an invalid byte never.
+func (m *Model) appendCut(dst []int32, piece string, s *Scratch, fine bool) []int32 {
 	start, last := 0, utf8.RuneError
 	for i := 0; i < len(piece); {
 		r, n := rune(piece[i]), 1
@@ -139,14 +139,22 @@ func (m *Model) appendCut(dst []int32, piece string, s *Scratch) []int32 {
 				continue
 			}
 		}
-		if (r >= utf8.RuneSelf || last >= utf8.RuneSelf) && i > start && last != utf8.RuneError && m.parts(last, r) && !m.joins.between(piece, i, last, r) {
-			dst = m.cached(dst, piece[start:i], s, false)
+		if (fine || r >= utf8.RuneSelf || last >= utf8.RuneSelf) && i > start && last != utf8.RuneError && m.parts(last, r) && !m.joins.between(piece, i, last, r) {
+			dst = m.cachedPart(dst, piece[start:i], s, fine)
 			start = i
 		}
 		last = r
 		i += n
 	}
-	return m.cached(dst, piece[start:], s, false)
+	return m.cachedPart(dst, piece[start:], s, fine)
+}
+
+// cachedPart encodes a part of a piece; one that is long is cut once more.
+func (m *Model) cachedPart(dst []int32, part string, s *Scratch, fine bool) []int32 {
+	if len(part) > keyBytes && !fine {
+		return m.appendCut(dst, part, s, true)
+	}
+	return m.cached(dst, part, s, false)
 }
 
 // parts says that the symbols of two runes do not touch each other. In rune mode one that the vocabulary lacks may be
@@ -190,7 +198,7 @@ func (m *Model) encode(dst []int32, piece string, s *Scratch, whole bool) []int3
 		}
 	}
 	if whole && m.c.Bytes && m.joins != nil && m.complete && !ascii(piece) {
-		return m.appendCut(dst, piece, s)
+		return m.appendCut(dst, piece, s, false)
 	}
 	s.ids = s.ids[:0]
 	s.values = s.values[:0]
