@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/belay-ml/belay/models/tok/internal/idle"
+	"github.com/belay-ml/belay/models/tok/internal/viterbi"
 	"github.com/belay-ml/belay/models/tok/trie"
 )
 
@@ -61,50 +61,35 @@ func (v *vocabulary) readPieces(s *scanner) error {
 // maxWord is how many bytes a token of a model that is looked up in a trie may have.
 const maxWord = 1 << 14
 
-// unigram finds the best path by the sum of scores, in double precision; of equal sums the path found first wins.
+// unigram cuts a piece in the best way by the sum of scores, in double precision.
 type unigram struct {
 	v        *vocabulary
-	trie     *trie.Trie
-	unk      int32
-	unkScore float64
+	best     viterbi.Model[float64]
 	hex      [256]int32 // ids of the byte tokens when all are there and wanted
 	fallback bool
-	idle     idle.List[lattice]
-}
-
-// lattice is the memory of one piece.
-type lattice struct {
-	nodes []node
-	path  []int32
-}
-
-// node is the best path up to one byte of the piece.
-type node struct {
-	score float64
-	start int32 // of the last token, -1: no path comes here
-	id    int32
+	idle     idle.List[viterbi.Work[float64]]
 }
 
 func newUnigram(v *vocabulary) (*unigram, error) {
 	const penalty = 10
-	u := &unigram{v: v, unk: -1}
+	u := &unigram{v: v, best: viterbi.Model[float64]{Scores: v.scores, Unk: -1}}
 	if v.gram.UnkID != nil {
-		if u.unk = *v.gram.UnkID; u.unk < 0 || int(u.unk) >= len(v.tokens) {
-			return nil, fmt.Errorf("model option unk_id %d is no token", u.unk)
+		if u.best.Unk = *v.gram.UnkID; u.best.Unk < 0 || int(u.best.Unk) >= len(v.tokens) {
+			return nil, fmt.Errorf("model option unk_id %d is no token", u.best.Unk)
 		}
 	}
 	least := math.Inf(1)
 	for _, s := range v.scores {
 		least = min(least, s)
 	}
-	u.unkScore = least - penalty
+	u.best.UnkScore = least - penalty
 	texts, ids := make([]string, 0, len(v.ids)), make([]int32, 0, len(v.ids))
 	for i, token := range v.tokens {
 		if v.ids[token] == int32(i) {
 			texts, ids = append(texts, token), append(ids, int32(i))
 		}
 	}
-	u.trie = trie.New(texts, ids)
+	u.best.Trie = trie.New(texts, ids)
 	if u.fallback = v.gram.ByteFallback; u.fallback {
 		for b := range u.hex {
 			id, ok := v.ids[fmt.Sprintf("<0x%02X>", b)]
@@ -117,61 +102,20 @@ func newUnigram(v *vocabulary) (*unigram, error) {
 }
 
 func (u *unigram) append(dst []int32, piece string) []int32 {
-	l := u.idle.Take()
-	if cap(l.nodes) <= len(piece) {
-		l.nodes = make([]node, len(piece)+1, 2*len(piece)+64)
-	}
-	nodes := l.nodes[:len(piece)+1]
-	for i := range nodes {
-		nodes[i] = node{start: -1}
-	}
-	for start := 0; start < len(piece); {
-		before := nodes[start].score
-		_, size := utf8.DecodeRuneInString(piece[start:])
-		single := false
-		at := int32(0)
-		for end := start; end < len(piece); {
-			next, id, ok := u.trie.Step(at, piece[end])
-			if !ok {
-				break
-			}
-			at = next
-			end++
-			if id < 0 {
-				continue
-			}
-			sum := u.v.scores[id] + before
-			if n := &nodes[end]; n.start < 0 || sum > n.score {
-				*n = node{sum, int32(start), id}
-			}
-			single = single || end-start == size
-		}
-		if !single {
-			sum := u.unkScore + before
-			if n := &nodes[start+size]; n.start < 0 || sum > n.score {
-				*n = node{sum, int32(start), u.unk}
-			}
-		}
-		start += size
-	}
-	l.path = l.path[:0]
-	for end := int32(len(piece)); end > 0; end = nodes[end].start {
-		l.path = append(l.path, end)
-	}
-	for i := len(l.path) - 1; i >= 0; i-- {
-		n := nodes[l.path[i]]
-		end := l.path[i]
-		if n.id != u.unk {
-			dst = append(dst, n.id)
+	w := u.idle.Take()
+	steps := u.best.Best(piece, w)
+	for i := 0; i < len(steps); i++ {
+		s := steps[i]
+		if s.ID != u.best.Unk {
+			dst = append(dst, s.ID)
 			continue
 		}
-		for i > 0 && nodes[l.path[i-1]].id == u.unk { // neighbours that are unknown are one
-			i--
-			end = l.path[i]
+		for i+1 < len(steps) && steps[i+1].ID == u.best.Unk { // neighbours that are unknown are one
+			i++
 		}
-		dst = u.unknown(dst, piece[n.start:end])
+		dst = u.unknown(dst, piece[s.Start:steps[i].End])
 	}
-	u.idle.Put(l)
+	u.idle.Put(w)
 	return dst
 }
 
@@ -192,8 +136,8 @@ func (u *unigram) unknown(dst []int32, text string) []int32 {
 		}
 		dst = dst[:start]
 	}
-	if u.unk < 0 {
+	if u.best.Unk < 0 {
 		return dst
 	}
-	return append(dst, u.unk)
+	return append(dst, u.best.Unk)
 }

@@ -5,8 +5,8 @@
 // # Scanner
 //
 // A hand-written matcher of one of the well-known patterns (GPT-2, Llama 3, Qwen 2, Bloom, DeepSeek V3), or of runs of
-// one class of runes (runs.go), several
-// times as fast as a regular expression engine and equal to it, which the tests check on random text.
+// one class of runes (runs.go), several times as fast as a regular expression engine and equal to it, which the tests
+// check on random text.
 //
 // # Pattern
 //

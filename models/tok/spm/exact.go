@@ -1,6 +1,10 @@
 package spm
 
-import "container/heap"
+import (
+	"container/heap"
+
+	"github.com/belay-ml/belay/models/tok/internal/viterbi"
+)
 
 // exactWork is the memory of one encoding by the plain definition.
 type exactWork struct {
@@ -46,7 +50,7 @@ func (m *Model) exactBPE(dst []int32, text string, w *exactWork) []int32 {
 			frozen = n > 0
 		}
 		if n == 0 {
-			n = charLen(text[i:])
+			n = viterbi.CharLen(text[i:])
 		}
 		k := len(w.symbols)
 		w.symbols = append(w.symbols, symbol{i, i + n, k - 1, k + 1, frozen})

@@ -9,6 +9,7 @@ import (
 	"github.com/belay-ml/belay/models/tok/bytebpe"
 	"github.com/belay-ml/belay/models/tok/internal/idle"
 	"github.com/belay-ml/belay/models/tok/internal/view"
+	"github.com/belay-ml/belay/models/tok/internal/viterbi"
 	"github.com/belay-ml/belay/models/tok/trie"
 )
 
@@ -45,9 +46,9 @@ type Model struct {
 	denorm     *normalizer
 	user       *trie.Trie // user-defined pieces, nil without any
 	userFirst  [256]bool
-	fast       *bytebpe.Model // BPE
-	exact      bool           // BPE goes through the plain definition
-	lattice    *lattice       // unigram
+	fast       *bytebpe.Model          // BPE
+	exact      bool                    // BPE goes through the plain definition
+	lattice    *viterbi.Model[float32] // unigram
 	idle       *idle.List[work]
 }
 
@@ -56,10 +57,9 @@ type roles struct{ bos, eos, pad string }
 
 // work is the memory of one Encode.
 type work struct {
-	text  []byte // normalised
-	nodes []node
-	path  []int32
-	exact exactWork
+	text    []byte // normalised
+	lattice viterbi.Work[float32]
+	exact   exactWork
 }
 
 // Limits on what a file may ask for.
@@ -269,7 +269,7 @@ func (m *Model) EncodeBehind(dst []int32, before, text string) []int32 {
 func (m *Model) keep(w *work) {
 	const most = 4 << 20
 	if cap(w.text) > most {
-		w.text, w.nodes, w.path, w.exact = nil, nil, nil, exactWork{}
+		*w = work{}
 	}
 	m.idle.Put(w)
 }
@@ -290,16 +290,10 @@ func (m *Model) emit(dst []int32, text string, id int32, wasUnk bool) []int32 {
 	return append(dst, id)
 }
 
-// charLen is the size of the character at the start of text by its first byte alone, as the library has it.
-func charLen(text string) int {
-	const sizes = "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x02\x02\x03\x04"
-	return min(int(sizes[text[0]>>4]), len(text))
-}
-
 // allKnown says whether every character of a text is a piece by itself.
 func (m *Model) allKnown(text string) bool {
 	for i, n := 0, 0; i < len(text); i += n {
-		n = charLen(text[i:])
+		n = viterbi.CharLen(text[i:])
 		if _, ok := m.ids[text[i:i+n]]; !ok {
 			return false
 		}
