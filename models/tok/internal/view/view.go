@@ -1,6 +1,3 @@
-// Package view shows bytes as a string without a copy.
-//
-//	bytes -> String -> string
 package view
 
 import "unsafe"
