@@ -126,12 +126,15 @@ words = Tokenizer(models.WordLevel(unk_token="<unk>"))
 words.pre_tokenizer = P.Whitespace()
 words.train_from_iterator(corpus, trainers.WordLevelTrainer(vocab_size=120, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False))
 sets["word_level"] = words
+# an unknown character costs 10 less than the least score; equal sums
+sets["unigram_scores"] = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", 4.0), ("b", 4.0), ("axb", -1.0), ("ab", 8.0), ("aab", 12.0), ("aa", 8.0)], 0, False))
+FIXED = ["①\u0301x", "①\u0301\u0301", "\r\n a", "①\u20dd①", "axb", "axbaab", "aabab a"]
 with open(out, "w") as f:
     for name, t in sets.items():
         t = Tokenizer.from_str(t.to_str())
         cases = []
         while len(cases) < count:
-            s = text()
+            s = FIXED[len(cases)] if len(cases) < len(FIXED) else text()
             ids, plain = t.encode(s).ids, t.encode(s, add_special_tokens=False).ids
             other = [rng.randrange(t.get_vocab_size()) for _ in range(rng.randint(1, 8))]
             cases.append(dict(text=s, ids=ids, plain=plain, all=[t.decode(ids, skip_special_tokens=False), t.decode(ids, skip_special_tokens=True)], other=other, text_of=t.decode(other, skip_special_tokens=False)))
