@@ -168,12 +168,12 @@ func (c *client) open(uri, text string) {
 	c.notify("textDocument/didOpen", object{"textDocument": object{"uri": uri, "languageId": "yaml", "version": 1, "text": text}})
 }
 
-// noticed waits for the next notification of a method.
-func (c *client) noticed(method string) json.RawMessage {
+// wait takes the first notification that fits out of those that came, and waits for it if need be.
+func (c *client) wait(fits func(n notice) bool) json.RawMessage {
 	c.t.Helper()
 	for {
 		for i, n := range c.notices {
-			if n.Method == method {
+			if fits(n) {
 				c.notices = append(c.notices[:i:i], c.notices[i+1:]...)
 				return n.Params
 			}
@@ -185,17 +185,13 @@ func (c *client) noticed(method string) json.RawMessage {
 }
 
 // diagnostics waits for the next findings about a document.
-func (c *client) diagnostics(uri string) published {
+func (c *client) diagnostics(uri string) (p published) {
 	c.t.Helper()
-	for {
-		var p published
-		if err := json.Unmarshal(c.noticed("textDocument/publishDiagnostics"), &p); err != nil {
-			c.t.Fatal(err)
-		}
-		if p.URI == uri {
-			return p
-		}
-	}
+	c.wait(func(n notice) bool {
+		p = published{}
+		return n.Method == "textDocument/publishDiagnostics" && json.Unmarshal(n.Params, &p) == nil && p.URI == uri
+	})
+	return p
 }
 
 type position struct{ Line, Character int }

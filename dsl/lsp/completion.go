@@ -209,7 +209,7 @@ func (c *completer) value(s slot, n *outline.Node) {
 	if s.kinds {
 		for _, name := range c.s.kindNames {
 			k := c.s.kinds[name]
-			c.add(itemModule, name, portList(k.spec.Outputs), kindDoc(k), name, 0)
+			c.add(itemModule, name, plainly(portList(k.spec.Outputs)), kindDoc(k), name, 0)
 		}
 	}
 	before := text[:min(max(c.off-plain.Inner, 0), len(text))]

@@ -89,8 +89,11 @@ func session(t *testing.T, comment string, files []txtar.File) string {
 			asks = append(asks, strings.Join(words, " "))
 		}
 	}
-	for _, f := range files {
-		if slices.Contains(opened, f.Name) {
+	for _, name := range opened {
+		for _, f := range files {
+			if f.Name != name {
+				continue
+			}
 			e.open(e.uri(f.Name), strings.ReplaceAll(string(f.Data), mark, ""))
 		}
 	}
@@ -279,11 +282,14 @@ func (e *editor) symbols(b json.RawMessage, indent string) {
 // findings waits for what is wrong in each open file and in the others that have findings, and for the quick fixes.
 func (e *editor) findings(actions bool, opened []string) {
 	e.t.Helper()
+	// Findings about the document that was opened last, with its version, are those of a check that knows all of them. The
+	// findings of one check come together: an answer after them says that there are no more.
 	seen := map[string]published{}
-	for _, name := range opened {
-		seen[name] = e.diagnostics(e.uri(name))
+	last := e.uri(opened[len(opened)-1])
+	for p := (published{}); p.Version == 0; {
+		p = e.diagnostics(last)
+		seen[e.name(last)] = p
 	}
-	// The findings of one check come together: an answer after them says that there are no more.
 	e.call("textDocument/documentSymbol", object{"textDocument": object{"uri": e.uri(opened[0])}})
 	for _, n := range e.notices {
 		var p published

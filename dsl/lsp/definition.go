@@ -171,7 +171,7 @@ func (p *project) rename(off int, name string) (*workspaceEdit, *rpc.Error) {
 	case at.class == stageName && slices.Contains(ast.Reserved(), name):
 		return nil, rpc.Errorf(rpc.CodeFailed, "the name %s has a meaning in expressions", name)
 	case at.class == stageName && p.isStage(name), at.class == paramName && slices.Contains(p.names("params"), name):
-		return nil, rpc.Errorf(rpc.CodeFailed, "there is a %s already", name)
+		return nil, rpc.Errorf(rpc.CodeFailed, "the name %s is taken", name)
 	}
 	src := p.files[0]
 	edit := &workspaceEdit{Changes: map[string][]textEdit{}}

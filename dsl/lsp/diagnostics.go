@@ -102,9 +102,7 @@ func (snap *snapshot) run() (out checked) {
 		out.files[path] = findings{uri: snap.uris[path]} // so that old findings go away
 	}
 	for _, path := range snap.recipes {
-		opt := snap.opt
-		opt.Dir = filepath.Dir(path)
-		view, found := compile.Look(path, opt)
+		view, found := look(path, snap.opt)
 		for _, d := range callersPart(view, found) {
 			snap.add(out.files, path, d)
 		}
@@ -116,6 +114,12 @@ func (snap *snapshot) run() (out checked) {
 		}
 	}
 	return out
+}
+
+// look compiles a recipe as from its own folder, so that messages call files by short names.
+func look(path string, opt compile.Options) (*compile.View, diag.List) {
+	opt.Dir = filepath.Dir(path)
+	return compile.Look(filepath.Base(path), opt)
 }
 
 // callersPart makes remarks of what is no mistake in an editor, where nobody gives -p: parameters that the caller must
@@ -231,8 +235,8 @@ func (s *Server) publish(c checked) error {
 	return nil
 }
 
-// look is a view of a recipe and when it was taken.
-type look struct {
+// seen is what compiling a recipe told.
+type seen struct {
 	uri  string
 	view *compile.View
 }
@@ -249,10 +253,8 @@ func (s *Server) view(src *source) *compile.View {
 	for _, d := range s.docs {
 		texts[d.path] = d.text
 	}
-	opt := s.options(texts)
-	opt.Dir = filepath.Dir(src.path)
-	v, _ := compile.Look(src.path, opt)
-	s.seen = &look{src.uri, v}
+	v, _ := look(src.path, s.options(texts))
+	s.seen = &seen{src.uri, v}
 	return v
 }
 

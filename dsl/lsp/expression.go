@@ -90,7 +90,7 @@ func scan(source string) *scanner {
 	for c.i < len(c.s) {
 		c.step()
 	}
-	if !c.dotted && !c.open {
+	if !c.dotted && !c.open && !c.opaque {
 		c.flush()
 	}
 	return c

@@ -166,6 +166,9 @@ func (p *project) nameDoc(u use, i int, stage string) string {
 	case "secret":
 		return "secret **" + names[1] + "**"
 	}
+	if strings.Contains(names[1], "=") && len(names) == 2 {
+		return "instance **" + names[1] + "** of " + p.stageDoc(root)
+	}
 	if port, ok := p.port(names); ok && p.isStage(root) {
 		return p.portDoc(root, port)
 	}
@@ -182,17 +185,24 @@ func (p *project) valueDoc(source, stage string) string {
 	if !ok || v.Type == "a map" || strings.HasPrefix(v.Type, "map[") {
 		return ""
 	}
+	if v.Type == "any value" && !v.Known {
+		return ""
+	}
 	s := "\n\ntype: " + v.Type
 	if !v.Known {
 		return s
 	}
 	var shown []string
+	same := !slices.ContainsFunc(v.Cells, func(c compile.CellValue) bool { return cellValue(c) != cellValue(v.Cells[0]) })
+	if same {
+		v.Cells = v.Cells[:1]
+	}
 	for _, c := range v.Cells {
 		if _, isRef := c.Value.(expr.Ref); isRef && c.Cell == "" {
 			return s // the port says it all
 		}
 		text := cellValue(c)
-		if c.Cell != "" {
+		if c.Cell != "" && !same {
 			text += " for " + c.Cell
 		}
 		if !slices.Contains(shown, text) {

@@ -53,7 +53,7 @@ type Server struct {
 
 	docs map[string]*document // by URI
 	tick int                  // counts changes of documents
-	seen *look                // what the last request that needed types saw
+	seen *seen                // what the last request that needed types saw
 
 	timer     <-chan time.Time // ends a pause in typing
 	checking  bool

@@ -93,6 +93,9 @@ func (p *project) paramSlot(keys []string) slot {
 
 // stageSlot is what fits below a key of a stage.
 func (p *project) stageSlot(stage string, keys []string) slot {
+	if len(keys) > 1 && !slices.Contains([]string{"with", "matrix", "needs", "resources", "retries"}, keys[0]) {
+		return slot{} // below a value that is indented wrongly
+	}
 	switch keys[0] {
 	case "uses":
 		return slot{kinds: true}
