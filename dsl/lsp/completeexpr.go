@@ -95,7 +95,9 @@ func (c *completer) roots(s slot) {
 	for _, name := range expr.Functions() {
 		f := signatures()[name]
 		item := c.add(itemFunction, name, f.call, f.doc, name, 2)
-		c.snippet(item, name+"($0)")
+		if !strings.HasPrefix(c.files[0].text[c.to:], "(") {
+			c.snippet(item, name+"($0)")
+		}
 	}
 }
 

@@ -200,6 +200,9 @@ func (snap *snapshot) span(at pos.Span) textRange {
 
 // publish tells the client what a check found, as far as it changed.
 func (s *Server) publish(c checked) error {
+	if s.state != running {
+		return nil // after shutdown the client may listen to answers only
+	}
 	if s.again {
 		s.check()
 	}
