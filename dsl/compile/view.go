@@ -4,7 +4,6 @@ import (
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/expr"
-	"github.com/belay-ml/belay/engine/artifact"
 )
 
 // View is a recipe as far as it could be understood, for editors: a recipe with mistakes has one too.
@@ -32,28 +31,6 @@ type Value struct {
 type CellValue struct {
 	Cell  string
 	Value any // as expr.Program gives it
-}
-
-// Ports are the output ports of a stage's first instance; ok is false when they are not known.
-func (v *View) Ports(name string) (ports []artifact.Port, ok bool) {
-	s := v.b.byName[name]
-	if s == nil || s.broken || len(s.insts) == 0 || s.insts[0].failed {
-		return nil, false
-	}
-	return s.insts[0].ports, true
-}
-
-// Cells are the keys of a stage's cells, such as "seed=1"; none without a matrix.
-func (v *View) Cells(name string) []string {
-	s := v.b.byName[name]
-	if s == nil || !s.matrixed {
-		return nil
-	}
-	keys := make([]string, len(s.cells))
-	for i, c := range s.cells {
-		keys[i] = c.key()
-	}
-	return keys
 }
 
 // Eval types an expression in the scope of a stage's `with`, and gives its value where that is known without running

@@ -21,15 +21,16 @@ type completer struct {
 	off      int // the cursor
 	stage    string
 	flow     bool
-	from, to int    // what an item replaces
-	quote    string // what a value that needs quotes gets
+	beside   *outline.Node // the map or list that the value stands in
+	from, to int           // what an item replaces
+	quote    string        // what a value that needs quotes gets
 	items    []completionItem
 }
 
 // complete lists what fits at an offset of the recipe.
 func (p *project) complete(off int) []completionItem {
 	src := p.files[0]
-	if len(src.text) > ast.MaxBytes || !src.recipe() && !src.settings() && !p.empty() {
+	if len(src.text) > ast.MaxBytes || !p.ours() && !p.empty() {
 		return nil
 	}
 	marked := outline.Parse(src.text[:off] + cursorSign + src.text[off:])
@@ -62,6 +63,9 @@ func (p *project) complete(off int) []completionItem {
 		if len(c.items) > 0 {
 			return c.items
 		}
+	}
+	if len(at.Above) > 0 {
+		c.beside = at.Above[len(at.Above)-1]
 	}
 	c.value(s, n)
 	return c.items
@@ -124,7 +128,7 @@ func (c *completer) keys(s slot, holder *outline.Node, colon bool) {
 			rank, detail = 0, "required, "+detail
 		}
 		item := c.add(itemProperty, f.Name, detail, fieldDoc(f), f.Name+after, rank)
-		if colon && f.Type == param.Object || f.Type == param.Map || f.Type == param.InputMap {
+		if colon && (f.Type == param.Object || f.Type == param.Map || f.Type == param.InputMap) {
 			c.nested(item, f.Name, "$0")
 		}
 	}
@@ -201,7 +205,8 @@ func (c *completer) value(s slot, n *outline.Node) {
 	}
 	if s.stages {
 		for _, name := range c.stages() {
-			if name != c.stage {
+			listed := slices.ContainsFunc(scalars(c.beside), func(n *outline.Node) bool { return n.Text == name })
+			if name != c.stage && !listed {
 				c.add(itemModule, name, c.stageWord("uses", name), c.stageDoc(name), name, 0)
 			}
 		}

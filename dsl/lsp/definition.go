@@ -31,6 +31,9 @@ func (p *project) definition(off int) []location {
 	if path := p.pathAt(off); path != "" {
 		return []location{{URI: p.s.uri(path)}}
 	}
+	if inner := p.innerAt(off); inner != nil {
+		return inner
+	}
 	at, ok := p.mentionAt(off)
 	if !ok {
 		return nil
@@ -42,6 +45,45 @@ func (p *project) definition(off int) []location {
 				out = append(out, f.location(m.from, m.to))
 			}
 		}
+	}
+	return out
+}
+
+// innerAt is where the recipe that a stage uses declares what an offset names: a parameter under `with`, or an output
+// behind the stage's name.
+func (p *project) innerAt(off int) []location {
+	at := outline.Locate(p.files[0].outline(), off)
+	if at == nil {
+		return nil
+	}
+	keys := at.Keys()
+	if at.Pair != nil && len(keys) == 3 && keys[0] == "stages" && keys[2] == "with" {
+		return p.inner(keys[1], "params", at.Pair.Key)
+	}
+	if at.Value == nil {
+		return nil
+	}
+	for _, x := range expressions(at.Value, false) {
+		for _, u := range scan(x.source).uses {
+			for i, part := range u.parts {
+				if i > 0 && x.from+part.from <= off && off <= x.from+part.to {
+					return p.inner(u.parts[0].name, "outputs", part.name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// inner finds a key of the recipe that a stage uses.
+func (p *project) inner(stage, top, key string) []location {
+	sub := p.sub(stage)
+	if sub == nil {
+		return nil
+	}
+	var out []location
+	for _, f := range sub.all(top, key) {
+		out = append(out, f.location(f.From, f.To))
 	}
 	return out
 }

@@ -67,7 +67,7 @@ func (s *Server) snapshot() *snapshot {
 		switch {
 		case d.settings():
 			snap.spaces = append(snap.spaces, d.path)
-		case d.recipe() || d.language == "belay":
+		case d.recipe():
 			snap.recipes = append(snap.recipes, d.path)
 		}
 	}

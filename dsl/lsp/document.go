@@ -9,11 +9,8 @@ import (
 
 // document is a text that the client has open.
 type document struct {
-	uri      string
-	path     string // "" when it is no file, such as a new one without a name
-	language string
-	version  int
-	*source
+	version int
+	*source // its path is "" when it is no file, such as a new one without a name
 }
 
 // apply makes the changes of one notification, in their order.
@@ -25,7 +22,9 @@ func (d *document) apply(changes []change, inBytes bool) {
 			to := max(from, d.lines.offset(c.Range.End))
 			text = d.text[:from] + c.Text + d.text[to:]
 		}
+		declared := d.declared
 		d.source = newSource(d.uri, d.path, text, inBytes)
+		d.declared = declared
 	}
 }
 

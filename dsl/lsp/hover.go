@@ -15,7 +15,7 @@ import (
 func (p *project) hover(off int) (text string, from, to int) {
 	src := p.files[0]
 	at := outline.Locate(src.outline(), off)
-	if at == nil || !src.recipe() && !src.settings() {
+	if at == nil || !p.ours() {
 		return "", 0, 0
 	}
 	keys := at.Keys()

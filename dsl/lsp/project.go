@@ -44,6 +44,14 @@ func (p *project) add(src *source) {
 	}
 }
 
+// ours says whether the file is one that this server is for: a recipe, a part of an open one, or a workspace file.
+func (p *project) ours() bool {
+	own := p.files[0]
+	return own.recipe() || own.settings() || slices.ContainsFunc(p.s.open(), func(d *document) bool {
+		return d.recipe() && slices.ContainsFunc(p.s.project(d.source).files, func(f *source) bool { return f.uri == own.uri })
+	})
+}
+
 // extended are the files that the `extends` of a source names.
 func extended(src *source) []string {
 	var paths []string

@@ -79,7 +79,7 @@ func (s *Server) documentSymbol(params json.RawMessage) (any, *rpc.Error) {
 		return nil, fail
 	}
 	d := s.docs[p.TextDocument.URI]
-	if d == nil || !d.recipe() && !d.settings() {
+	if d == nil || !s.project(d.source).ours() {
 		return []documentSymbol{}, nil
 	}
 	tree := outlineSymbols(d.source)

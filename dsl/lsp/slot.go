@@ -104,7 +104,7 @@ func (p *project) stageSlot(stage string, keys []string) slot {
 	case "needs":
 		return slot{stages: true}
 	case "when":
-		return slot{bare: true, values: []word{{"true", ""}, {"false", ""}}}
+		return slot{bare: true}
 	case "on":
 		return slot{values: []word{{"local", "this machine"}}, exprs: true}
 	case "cache":

@@ -16,6 +16,7 @@ type source struct {
 	uri, path string
 	text      string
 	lines     *lines
+	declared  bool          // the client calls it a recipe
 	root      *outline.Node // read when first asked for
 }
 
@@ -41,7 +42,7 @@ func (s *source) location(from, to int) location { return location{s.uri, s.span
 // recipe says whether the text is one, as far as its first level shows. Editors open the server for any YAML.
 func (s *source) recipe() bool {
 	root := s.outline()
-	if root.Find("belay") != nil {
+	if s.declared || root.Find("belay") != nil {
 		return true
 	}
 	stages := root.Find("stages")

@@ -22,8 +22,9 @@ func (s *Server) didOpen(params json.RawMessage) *rpc.Error {
 	if len(s.docs) >= maxOpen {
 		return rpc.Errorf(rpc.CodeFailed, "more than %d documents are open", maxOpen)
 	}
-	path := pathOf(t.URI)
-	s.docs[t.URI] = &document{uri: t.URI, path: path, language: t.LanguageID, version: t.Version, source: newSource(t.URI, path, t.Text, s.inBytes)}
+	d := &document{version: t.Version, source: newSource(t.URI, pathOf(t.URI), t.Text, s.inBytes)}
+	d.declared = t.LanguageID == "belay"
+	s.docs[t.URI] = d
 	s.changed(0)
 	return nil
 }
