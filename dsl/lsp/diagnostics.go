@@ -34,7 +34,7 @@ type snapshot struct {
 	texts   map[string]string // of open files, by path
 	uris    map[string]string // what the client calls them
 	recipes []string
-	spaces  []string // workspace files
+	spaces  map[string]string // texts of workspace files: those that are open, and those of open recipes
 	inBytes bool
 	relates bool
 }
@@ -58,7 +58,7 @@ func (s *Server) check() {
 }
 
 func (s *Server) snapshot() *snapshot {
-	snap := &snapshot{tick: s.tick, texts: map[string]string{}, uris: map[string]string{}, inBytes: s.inBytes, relates: s.relates}
+	snap := &snapshot{tick: s.tick, texts: map[string]string{}, spaces: map[string]string{}, uris: map[string]string{}, inBytes: s.inBytes, relates: s.relates}
 	for _, d := range s.open() {
 		if d.path == "" {
 			continue
@@ -66,7 +66,7 @@ func (s *Server) snapshot() *snapshot {
 		snap.texts[d.path], snap.uris[d.path] = d.text, d.uri
 		switch {
 		case d.settings():
-			snap.spaces = append(snap.spaces, d.path)
+			snap.spaces[d.path] = d.text
 		case d.recipe():
 			snap.recipes = append(snap.recipes, d.path)
 		}
@@ -74,7 +74,11 @@ func (s *Server) snapshot() *snapshot {
 	// A file that another open recipe extends is judged as a part of that one.
 	for _, d := range s.open() {
 		if slices.Contains(snap.recipes, d.path) {
-			for _, f := range s.project(d.source).files[1:] {
+			p := s.project(d.source)
+			if f := p.workspace(); f != nil {
+				snap.spaces[f.path] = f.text
+			}
+			for _, f := range p.files[1:] {
 				snap.recipes = slices.DeleteFunc(snap.recipes, func(path string) bool { return path == f.path && path != d.path })
 			}
 		}
@@ -107,8 +111,8 @@ func (snap *snapshot) run() (out checked) {
 			snap.add(out.files, path, d)
 		}
 	}
-	for _, path := range snap.spaces {
-		_, found := workspace.Parse(filepath.Dir(path), snap.texts[path])
+	for path, text := range snap.spaces {
+		_, found := workspace.Parse(filepath.Dir(path), text)
 		for _, d := range found {
 			snap.add(out.files, path, d)
 		}
