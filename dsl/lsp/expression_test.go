@@ -18,7 +18,7 @@ func TestScannerAgreesWithTheParser(t *testing.T) {
 	t.Parallel()
 	for _, source := range []string{
 		"params.lr", "params.lr * 2 + base.model", "sft['seed=1'].checkpoint", `sft["seed=1"].checkpoint`, "a ? b.c : d.e", "len(a.b) > 1 and not c",
-		"{'a': b.c}.a", "map(a.list, # * params.x)", "filter(a, .x > b)", "a?.b?.c", "a [ 'b' ] . c", "1..params.n", "1.5 + x.y", "'text.in.quotes' + a", "a['x' + b.c]",
+		"{'a': b.c}.a", "{a: b.c, d: e}.a", "a ? b : c", "map(a.list, # * params.x)", "filter(a, .x > b)", "a?.b?.c", "a [ 'b' ] . c", "1..params.n", "1.5 + x.y", "'text.in.quotes' + a", "a['x' + b.c]",
 		"[a.b, c.d][0]", "a.b[0].c", "join(['a', b], ',')", "keys(params.map)", "文.字 + 1", "x == \"a'b\" ? y : z", "replace(a, `b.c`, '')",
 	} {
 		parsed := expr.Parse(source)

@@ -194,9 +194,6 @@ func (p *project) valueDoc(source, stage string) string {
 	}
 	var shown []string
 	same := !slices.ContainsFunc(v.Cells, func(c compile.CellValue) bool { return cellValue(c) != cellValue(v.Cells[0]) })
-	if same {
-		v.Cells = v.Cells[:1]
-	}
 	for _, c := range v.Cells {
 		if _, isRef := c.Value.(expr.Ref); isRef && c.Cell == "" {
 			return s // the port says it all

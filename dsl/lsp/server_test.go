@@ -326,6 +326,48 @@ func TestFindingsBelongToTheirFileAndGoAwayWithIt(t *testing.T) {
 	}
 }
 
+func TestExtendedFilesAreReadFromTheEditor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	uri := func(name string) string { return "file://" + filepath.Join(dir, name) }
+	if err := os.WriteFile(filepath.Join(dir, "base.yaml"), []byte("params: {on_disk: 1}\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, everything)
+	c.open(uri("r.yaml"), "belay: 1\nextends: base.yaml\nstages: {a: {uses: command, with: {run: \"${params.}\"}}}\n")
+	at := object{"textDocument": object{"uri": uri("r.yaml")}, "position": object{"line": 2, "character": 50}}
+	if list := string(c.call("textDocument/completion", at)); !strings.Contains(list, `"on_disk"`) {
+		t.Errorf("have %s", list)
+	}
+	c.open(uri("base.yaml"), "params: {in_editor: 1}\n")
+	if list := string(c.call("textDocument/completion", at)); !strings.Contains(list, `"in_editor"`) || strings.Contains(list, `"on_disk"`) {
+		t.Errorf("have %s", list)
+	}
+}
+
+// A check that was overtaken by typing says nothing: its positions are those of an older text.
+func TestOldFindingsAreNotShownOverNewText(t *testing.T) {
+	t.Parallel()
+	opt := options()
+	begun, release := make(chan struct{}, 10), make(chan struct{})
+	opt.Compile.Exists = func(string) bool {
+		begun <- struct{}{}
+		<-release
+		return true
+	}
+	c := dial(t, opt)
+	c.call("initialize", json.RawMessage(everything))
+	uri := "file://" + filepath.Join(t.TempDir(), "r.yaml")
+	c.open(uri, small+"  data: {uses: preprocess, with: {input: x, wrong: y}}\n")
+	<-begun
+	c.notify("textDocument/didChange", object{"textDocument": object{"uri": uri, "version": 2}, "contentChanges": []object{{"text": small}}})
+	c.call("textDocument/documentSymbol", object{"textDocument": object{"uri": uri}}) // the change was taken in
+	close(release)
+	if d := c.diagnostics(uri); d.Version != 2 || len(d.Diagnostics) != 0 {
+		t.Errorf("have %+v", d)
+	}
+}
+
 // explosive is a stage kind that panics when it is asked for its ports.
 type explosive struct{ engine.Stage }
 
