@@ -11,6 +11,7 @@ import (
 	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // Bounds on what a matrix may unfold to.
@@ -39,6 +40,8 @@ type builder struct {
 	unsetEnv  map[string]bool
 	parallel  map[string]layoutField
 	literal   bool // values are taken as they stand: no expressions
+
+	absentSecrets diag.List // of the instance being made
 }
 
 // stage is a stage of the recipe on its way.
@@ -98,6 +101,8 @@ func (b *builder) stage(s *stage) {
 		s.broken = true
 	}
 	s.scope = newScoped(b.stageScope(s))
+	s.scope.secrets = true
+	s.scope.Vars[expr.SecretName] = expr.Unknown() // a name to suggest
 	s.plain = newScoped(b.plainScope("when and settings are known before any stage runs, so they cannot read one"))
 	if v := s.scope.Vars["matrix"]; v != nil {
 		s.plain.Vars["matrix"] = v
@@ -228,6 +233,8 @@ func words(v any) string {
 		return fmt.Sprintf("a list of %d", len(x))
 	case map[string]any:
 		return "a map"
+	case secret.Text:
+		return "the secret " + strings.Join(x.Names(), " and ")
 	}
 	s, _ := expr.Format(v)
 	return s

@@ -19,7 +19,7 @@ func (b *builder) sets(sets []string) {
 		target, value, ok := strings.Cut(text, "=")
 		name, path, dotted := strings.Cut(target, ".")
 		s := b.byName[name]
-		if s != nil && secret(s.kind, path) {
+		if s != nil && hidden(s.kind, path) {
 			text = target + "=***"
 		}
 		f := pos.NewInline("--set "+text, b.opt.Dir, value)
@@ -68,8 +68,8 @@ func (b *builder) given(k *kind, f *pos.File, path []string, value string) *ast.
 	return n
 }
 
-// secret says whether a parameter's value must not show in messages.
-func secret(k *kind, path string) bool {
+// hidden says whether a parameter's value must not show in messages.
+func hidden(k *kind, path string) bool {
 	if k == nil {
 		return false
 	}
@@ -117,7 +117,7 @@ func Stage(name string, with []string, opt Options) (*engine.Graph, diag.List) {
 	seen := map[string]bool{}
 	for _, text := range with {
 		target, value, ok := strings.Cut(text, "=")
-		if secret(k, target) {
+		if hidden(k, target) {
 			text = target + "=***"
 		}
 		f := pos.NewInline("--with "+text, opt.Dir, value)

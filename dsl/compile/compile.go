@@ -24,6 +24,9 @@ type Options struct {
 	Env    func(string) (string, bool) // looks up environment variables; nil knows none
 	Dir    string                      // working directory, absolute
 	Exists func(path string) (ok bool) // whether a source is there; nil asks the file system
+	// Secret says whether a secret is there, and if not, where it was looked for. It does not read the value. Nil
+	// knows none.
+	Secret func(name string) (ok bool, why string)
 }
 
 // File compiles the recipe at path, which is also how messages call it. The graph is nil when there are errors;

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"io/fs"
 	"math"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/dsl/pos"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // scoped is a scope and the expressions compiled in it so far, by wanted type and source; nil for those with
@@ -17,6 +19,7 @@ import (
 type scoped struct {
 	*expr.Scope
 	programs map[string]*expr.Program
+	secrets  bool // ${secret.NAME} may stand here
 }
 
 func newScoped(sc *expr.Scope) *scoped {
@@ -90,7 +93,12 @@ func (b *builder) inside(f frame, n *ast.Node, ref expr.Ref, parts []expr.Part) 
 	if !ok {
 		return nil, false
 	}
-	sub := strings.TrimPrefix(v.(string), "/")
+	text, isText := v.(string)
+	if !isText {
+		b.diags.Errorf(n.Span, "", "a secret cannot be part of a path inside an artifact")
+		return nil, false
+	}
+	sub := strings.TrimPrefix(text, "/")
 	if !fs.ValidPath(sub) || sub == "." {
 		b.diags.Errorf(n.Span, "write ${stage.port}/folder/file, without . and ..", "%q is no path inside an artifact", sub)
 		return nil, false
@@ -98,9 +106,16 @@ func (b *builder) inside(f frame, n *ast.Node, ref expr.Ref, parts []expr.Part) 
 	return expr.Inside(ref, sub), true
 }
 
-// joined is text with the values of its expressions.
+// joined is text with the values of its expressions: a string, or a secret.Text when a secret is among them.
 func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 	var out strings.Builder
+	var hidden secret.Text
+	flush := func() {
+		if out.Len() > 0 {
+			hidden.Parts = append(hidden.Parts, secret.Part{Plain: out.String()})
+			out.Reset()
+		}
+	}
 	all := true
 	for _, part := range parts {
 		if !part.IsExpr {
@@ -110,6 +125,11 @@ func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 		v, ok := b.expression(f, n, part, "")
 		if !ok {
 			all = false
+			continue
+		}
+		if t, isSecret := v.(secret.Text); isSecret {
+			flush()
+			hidden.Parts = append(hidden.Parts, t.Parts...)
 			continue
 		}
 		text, ok := expr.Format(v)
@@ -124,6 +144,10 @@ func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 		}
 		out.WriteString(text)
 	}
+	if len(hidden.Parts) > 0 {
+		flush()
+		return hidden, all
+	}
 	return out.String(), all
 }
 
@@ -137,6 +161,16 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 	report := func(p expr.Problem) bool {
 		b.diags.Errorf(n.Within(nth, lead+p.From, lead+p.To), p.Hint, "%s", p.Summary)
 		return false
+	}
+	if f.secrets {
+		name, at, p := parsed.Secret()
+		if p != nil {
+			return nil, report(*p)
+		}
+		if name != "" {
+			b.secret(n.Within(nth, lead+at.From, lead+at.To), name)
+			return secret.Named(name), true
+		}
 	}
 	key := want + "\x00" + part.Source
 	prog := f.programs[key]
@@ -178,6 +212,17 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 		return nil, report(expr.Problem{To: len([]rune(part.Source)), Summary: "the result is not a finite number"})
 	}
 	return v, true
+}
+
+// secret notes that a secret is not there, for an instance that is on.
+func (b *builder) secret(at pos.Span, name string) {
+	ok, why := false, "nothing says where secrets come from"
+	if b.opt.Secret != nil {
+		ok, why = b.opt.Secret(name)
+	}
+	if !ok {
+		b.absentSecrets.Errorf(at, fmt.Sprintf("set the environment variable %s, or say in belay.yaml where it comes from: secrets: {%s: {file: PATH}}", name, name), "secret %s is not there: %s", name, why)
+	}
 }
 
 // unknown says whether a name has no value because of a mistake that was reported already.

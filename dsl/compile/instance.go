@@ -131,6 +131,7 @@ func (b *builder) settings(s *stage, f frame, n *engine.Node) {
 // says whether the ports are known.
 func (b *builder) with(s *stage, in *instance, n *engine.Node) bool {
 	f := frame{scoped: s.scope, values: b.cellValues(s, in.cell), cell: in.cell}
+	b.absentSecrets = nil
 	schema := s.kind.schema
 	what := "stage " + s.Uses
 	values, failed := map[string]any{}, map[string]bool{}
@@ -171,6 +172,7 @@ func (b *builder) with(s *stage, in *instance, n *engine.Node) bool {
 	}
 	if in.off == "" {
 		b.diags.Add(w.absent...)
+		b.diags.Add(b.absentSecrets...)
 	}
 	broken := len(failed) > 0
 	for name := range failed {

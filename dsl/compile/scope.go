@@ -39,7 +39,7 @@ func LayoutSchema() param.Schema { return layoutSchema() }
 // globals evaluates what is the same in every stage: params, env, recipe, model, parallel.
 func (b *builder) globals() {
 	b.vars, b.values, b.absent = map[string]*expr.Var{}, expr.Values{}, map[string]string{}
-	b.absent["secret"] = "a stage reads secrets itself; give it the variable through the environment"
+	b.absent[expr.SecretName] = "secrets stand in the `with` of stages and nowhere else"
 	b.absent["stages"] = "stages go by their own names: ${base.model}"
 
 	values, from, diags := check.Params(b.recipe, b.opt.Params, b.opt.Dir)
