@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
@@ -175,12 +174,17 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 	key := want + "\x00" + part.Source
 	prog := f.programs[key]
 	if prog == nil {
-		var problems []expr.Problem
-		prog, problems = expr.Compile(parsed, f.Scope, want)
-		f.programs[key] = prog
-		for _, p := range problems {
-			report(p)
+		common := key + "\x00" + f.Signature(parsed)
+		if prog = b.programs[common]; prog == nil {
+			var problems []expr.Problem
+			if prog, problems = expr.Compile(parsed, f.Scope, want); prog != nil {
+				b.programs[common] = prog
+			}
+			for _, p := range problems {
+				report(p)
+			}
 		}
+		f.programs[key] = prog
 	}
 	if prog == nil {
 		return nil, false
@@ -241,13 +245,18 @@ func (b *builder) unknown(name string, chain []string) bool {
 		return false
 	}
 	t := b.byName[name]
-	return t != nil && (!t.ready || t.broken || slices.ContainsFunc(t.insts, func(in *instance) bool { return in.failed }))
+	return t != nil && (!t.ready || t.broken || t.anyFails)
 }
 
 // source is the node that a value really came from: an expression that is nothing but a path to a parameter or a
 // matrix value is followed there. moved says that it was.
 func (b *builder) source(c cell, n *ast.Node) (from *ast.Node, moved bool) {
-	if b.literal || n.Kind != ast.Text || !expr.Holds(n.Text) {
+	return b.sourceOf(c, n, 0)
+}
+
+// sourceOf is source after some steps; values that stand for each other end it.
+func (b *builder) sourceOf(c cell, n *ast.Node, steps int) (from *ast.Node, moved bool) {
+	if steps > 10 || b.literal || n.Kind != ast.Text || !expr.Holds(n.Text) {
 		return n, false
 	}
 	parts, _, _ := expr.Split(n.Text)
@@ -260,9 +269,10 @@ func (b *builder) source(c cell, n *ast.Node) (from *ast.Node, moved bool) {
 		return n, false
 	}
 	var root *ast.Node
+	foreign := false // the node is not of this recipe's language: a caller's, or from the command line
 	switch chain[0] {
 	case "params":
-		root = b.paramFrom[chain[1]]
+		root, foreign = b.paramFrom[chain[1]], true
 		chain = chain[2:]
 	case "model":
 		root = b.recipe.Model
@@ -288,7 +298,9 @@ func (b *builder) source(c cell, n *ast.Node) (from *ast.Node, moved bool) {
 	if at == n {
 		return n, false
 	}
-	from, _ = b.source(c, at)
+	if from = at; !foreign {
+		from, _ = b.sourceOf(c, at, steps+1)
+	}
 	return from, true
 }
 
