@@ -104,6 +104,7 @@ func (ld *Loader) file(abs, name string, at, via pos.Span, open []opened) *Node 
 // extend merges n over the files its `extends` key names.
 func (ld *Loader) extend(n *Node, f *pos.File, open []opened) *Node {
 	var base *Node
+	holes := false
 	p := n.Find("extends")
 	if p != nil {
 		items := []*Node{p.Value}
@@ -120,15 +121,19 @@ func (ld *Loader) extend(n *Node, f *pos.File, open []opened) *Node {
 				continue
 			}
 			abs, name := Locate(item.File(), item.Text)
-			if below := ld.file(abs, name, item.Span, item.Span, open); below != nil {
-				base = Merge(base, below, ld.diags)
+			below := ld.file(abs, name, item.Span, item.Span, open)
+			if below == nil {
+				holes = true
+				continue
 			}
+			holes = holes || below.holes
+			base = Merge(base, below, ld.diags)
 		}
 	}
 	own := *n
 	own.Pairs = slices.DeleteFunc(slices.Clone(n.Pairs), func(q *Pair) bool { return q == p })
 	out := Merge(base, &own, ld.diags)
-	out.Span = n.Span
+	out.Span, out.holes = n.Span, holes
 	return out
 }
 

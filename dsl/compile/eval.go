@@ -177,6 +177,7 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 		common := key + "\x00" + f.Signature(parsed)
 		if prog = b.programs[common]; prog == nil {
 			var problems []expr.Problem
+			f.Terse = len(b.diags) > maxHints
 			if prog, problems = expr.Compile(parsed, f.Scope, want); prog != nil {
 				b.programs[common] = prog
 			}
