@@ -53,7 +53,7 @@ func (a *app) explain(g *engine.Graph, p *sched.Planned, stage string) error {
 	var out []explanation
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
-		if n.ID != stage && g.Nodes[i].Name != stage {
+		if !g.Nodes[i].Called(stage) {
 			continue
 		}
 		e := explanation{
