@@ -49,8 +49,9 @@ func (f *recipeFlags) register(c *cobra.Command) {
 
 // project is a checked recipe and the workspace that it lies in.
 type project struct {
-	space *workspace.File
-	graph *engine.Graph
+	space   *workspace.File
+	graph   *engine.Graph
+	secrets *secrets
 }
 
 // project checks a recipe and its workspace file. Diagnostics go to stderr; errors end the command with the
@@ -64,6 +65,8 @@ func (a *app) project(path string, f recipeFlags) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := a.secrets(space)
+	opt.Secret = s.Known
 	g, found := compile.File(path, opt)
 	if err := a.diagnose(found); err != nil {
 		return nil, err
@@ -71,7 +74,7 @@ func (a *app) project(path string, f recipeFlags) (*project, error) {
 	if g == nil {
 		return nil, reported(fault.Recipe)
 	}
-	return &project{space: space, graph: g}, nil
+	return &project{space: space, graph: g, secrets: s}, nil
 }
 
 func (a *app) options(f recipeFlags) (compile.Options, error) {
