@@ -72,7 +72,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 			return fmt.Errorf("prepare output %s: %w", port.Name, err)
 		}
 	}
-	tail := newTail(in.Events)
+	tail := newTail(in.Events, in.Secrets)
 	if err := start(ctx, p.Run, in.Work, env, tail); err != nil {
 		return err
 	}
