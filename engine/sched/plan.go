@@ -85,8 +85,7 @@ func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Pl
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{graph: g, store: st, opts: o, insts: insts, resolver: &resolver{store: st},
-		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
+	p := newPlanner(g, st, o, insts, &resolver{store: st})
 	for i := range insts {
 		if err := p.node(ctx, i, force[i]); err != nil {
 			return nil, err
@@ -104,6 +103,11 @@ type planner struct {
 	resolver *resolver
 	records  []*store.Record // of fresh nodes
 	plan     *Planned
+}
+
+func newPlanner(g *engine.Graph, st *store.Store, o Options, insts []*instance, res *resolver) *planner {
+	return &planner{graph: g, store: st, opts: o, insts: insts, resolver: res,
+		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
 }
 
 func (p *planner) node(ctx context.Context, i int, force bool) error {
