@@ -180,6 +180,10 @@ func fill(r *record.Node, n *sched.NodeResult) {
 		r.State = "fresh"
 	}
 	r.Parts = partsOf(n.Parts)
+	r.Attempts = nil
+	for _, a := range n.Attempts {
+		r.Attempts = append(r.Attempts, record.Attempt{Error: a.Err.Error(), Class: string(a.Class), Took: a.Took, Wait: a.Wait})
+	}
 	if n.Err != nil {
 		r.Error, r.Hint = n.Err.Error(), fault.HintOf(n.Err)
 	}

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -13,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
 	"github.com/belay-ml/belay/engine/event/report"
@@ -27,6 +32,8 @@ type runFlags struct {
 	recipeFlags
 	until, force []string
 	jobs, cpus   int
+	npus         int
+	memory       string
 	dryRun, keep bool
 	target       string
 }
@@ -48,7 +55,9 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 	c.Flags().StringSliceVar(&f.until, "until", nil, "run nothing that comes after these stages")
 	c.Flags().StringSliceVar(&f.force, "force", nil, "run these stages even when they are fresh; \"*\" is all")
 	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at a time; 0 means as many as the cores allow")
-	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means all")
+	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means what belay.yaml says, or all")
+	c.Flags().StringVar(&f.memory, "memory", "", "memory that stages may claim together (20GiB); empty means what belay.yaml says, or all")
+	c.Flags().IntVar(&f.npus, "npus", 0, "NPUs to use; 0 means what belay.yaml says, or none")
 	c.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would run")
 	c.Flags().BoolVarP(&f.keep, "keep-going", "k", false, "go on with independent stages after a failure")
 	c.Flags().StringVar(&f.target, "on", "local", "where to run; local is this machine")
@@ -59,22 +68,26 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 	switch {
 	case f.target != "local":
 		return fault.New(fault.Usage, "--on %s: there is no such target", f.target).WithHint("local is the only target: leave --on out")
-	case f.jobs < 0 || f.cpus < 0:
-		return fault.New(fault.Usage, "--jobs and --cpus: want 0 or more")
+	case f.jobs < 0 || f.cpus < 0 || f.npus < 0:
+		return fault.New(fault.Usage, "--jobs, --cpus and --npus: want 0 or more")
 	}
 	p, err := a.project(recipe, f.recipeFlags)
 	if err != nil {
 		return err
 	}
+	opt := f.options(only)
+	if err := f.grant(&opt, p.space.Resources); err != nil {
+		return err
+	}
 	if f.dryRun {
-		return a.plan(ctx, p, f.options(only))
+		return a.plan(ctx, p, opt)
 	}
 	st, err := a.store(p.space)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	return a.execute(ctx, p, st, f.options(only), f.params)
+	return a.execute(ctx, p, st, opt, f.params)
 }
 
 func (f runFlags) options(only []string) sched.Options {
@@ -82,6 +95,36 @@ func (f runFlags) options(only []string) sched.Options {
 		Only: only, Until: f.until, Force: f.force, CPU: f.cpus, Jobs: f.jobs, KeepGoing: f.keep,
 		Backend: backendClass, Belay: version(),
 	}
+}
+
+// grant says what there is to hand out: flags come before the workspace file.
+func (f runFlags) grant(opt *sched.Options, has workspace.Resources) error {
+	opt.CPU, opt.NPU, opt.Net = cmp.Or(f.cpus, has.CPU), cmp.Or(f.npus, has.NPU), has.Net
+	var err error
+	if opt.Memory, err = memorySize(f.memory); err != nil {
+		return fault.New(fault.Usage, "--memory: %w", err).WithHint("write it as --memory 20GiB")
+	}
+	if opt.Memory > 0 {
+		return nil
+	}
+	if opt.Memory, err = memorySize(has.Memory); err != nil {
+		return fault.New(fault.Recipe, "%s: resources.memory: %w", workspace.Name, err).WithHint("write it as memory: 20GiB")
+	}
+	return nil
+}
+
+// memorySize reads a size: digits and a unit.
+func memorySize(text string) (int64, error) {
+	digits := strings.TrimRight(text, "KMGTiB ")
+	shift, ok := map[string]int{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}[strings.TrimSpace(text[len(digits):])]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case text == "":
+		return 0, nil
+	case err != nil || !ok || n < 0 || n > math.MaxInt64>>shift:
+		return 0, fmt.Errorf("%q is no size in bytes, KiB, MiB, GiB or TiB", text)
+	}
+	return n << shift, nil
 }
 
 // execute runs a graph. Progress, a record and a report begin with the first event that shows work to do:

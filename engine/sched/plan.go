@@ -72,7 +72,7 @@ func (p *Planned) Node(id string) (*NodePlan, bool) {
 
 // Plan finds out which nodes are fresh, which are stale and why. It changes nothing.
 func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Planned, error) {
-	p, want, force, err := newPlanner(g, st, o)
+	p, want, force, err := plannerOf(g, st, o)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,8 @@ func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Pl
 	return p.plan, ctx.Err()
 }
 
-func newPlanner(g *engine.Graph, st *store.Store, o Options) (p *planner, want, force []bool, err error) {
+// plannerOf is a planner of a graph, with the nodes that the options want and force.
+func plannerOf(g *engine.Graph, st *store.Store, o Options) (p *planner, want, force []bool, err error) {
 	o = o.filled()
 	insts, err := newInstances(g, o)
 	if err != nil {
@@ -97,8 +98,7 @@ func newPlanner(g *engine.Graph, st *store.Store, o Options) (p *planner, want, 
 	if force, err = forced(g, o); err != nil {
 		return nil, nil, nil, err
 	}
-	return &planner{graph: g, store: st, opts: o, insts: insts, resolver: &resolver{store: st},
-		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}, want, force, nil
+	return newPlanner(g, st, o, insts, &resolver{store: st}), want, force, nil
 }
 
 type planner struct {
@@ -109,6 +109,11 @@ type planner struct {
 	resolver *resolver
 	records  []*store.Record // of fresh nodes
 	plan     *Planned
+}
+
+func newPlanner(g *engine.Graph, st *store.Store, o Options, insts []*instance, res *resolver) *planner {
+	return &planner{graph: g, store: st, opts: o, insts: insts, resolver: res,
+		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
 }
 
 func (p *planner) node(ctx context.Context, i int, force bool) error {

@@ -28,6 +28,7 @@ type Store struct {
 	work string // the workspace
 	warn func(text string)
 	stat *statCache
+	step func(name string) // told about every step of writing, for tests that kill there; nil outside them
 
 	tmp struct {
 		sync.Mutex
@@ -49,7 +50,11 @@ func Open(workspace string, warn func(text string)) (*Store, error) {
 	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, s.Explain(fmt.Errorf("open store: %w", err))
+	}
+	if !writable(s.root) {
+		warn(s.root + " cannot be written: the results in it can be used, new ones cannot be made")
+		return s, nil
 	}
 	s.sweep()
 	return s, nil
@@ -95,6 +100,13 @@ func (s *Store) Workspace() string { return s.work }
 
 // Stats is the cache of source files' digests.
 func (s *Store) Stats() artifact.StatCache { return sources{s.stat} }
+
+// at tells where writing is.
+func (s *Store) at(step string) {
+	if s.step != nil {
+		s.step(step)
+	}
+}
 
 func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.root}, elem...)...)
