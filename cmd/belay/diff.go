@@ -69,7 +69,7 @@ func (a *app) diff(x, y string, f diffFlags) error {
 			_, err := fmt.Fprintln(w, "no difference in parameters, times or results")
 			return err
 		}
-		out := [][]string{{"STAGE", "SECTION", "WHAT", left.run.ID, right.run.ID, "CHANGE"}}
+		out := [][]string{{"STAGE", "SECTION", "WHAT", left.title(right), right.title(left), "CHANGE"}}
 		for _, r := range rows {
 			out = append(out, []string{orDash(r.Stage), r.Section, r.What, orDash(oneLine(r.A)), orDash(oneLine(r.B)), r.Delta})
 		}
@@ -104,6 +104,17 @@ func compareRuns(x, y *found) ([]contrast.Row, error) {
 			WithHint("name one cell on each side, as in %q", left[0].ID)
 	}
 	return contrast.Stages(values(left), values(right)), nil
+}
+
+// title heads the column of one side: what tells it from the other.
+func (f *found) title(other *found) string {
+	switch {
+	case f.stage == other.stage:
+		return f.run.ID
+	case f.run.ID == other.run.ID:
+		return f.stage
+	}
+	return f.run.ID + ":" + f.stage
 }
 
 func values(nodes []*record.Node) []record.Node {

@@ -80,10 +80,10 @@ func showNodes(w io.Writer, nodes []*record.Node) error {
 			add("parameter", p.Name, p.Value, p.Origin)
 		}
 		for _, in := range n.Inputs {
-			add("input", in.Param, in.Label, digestShort(in.Digest))
+			add("input", in.Param, orDash(digestShort(in.Digest)), in.Label)
 		}
 		for _, o := range n.Outputs {
-			add("output", o.Port, relative(o.Path), fmt.Sprintf("%s, %d files, %s", size(o.Size), o.Files, digestShort(o.Digest)))
+			add("output", o.Port, fmt.Sprintf("%s, %s, %d files", digestShort(o.Digest), size(o.Size), o.Files), relative(o.Path))
 		}
 		for _, m := range slices.Sorted(maps.Keys(n.Headline)) {
 			add("result", m, fmt.Sprintf("%.6g", float64(n.Headline[m])), "")

@@ -74,11 +74,11 @@ func Stages(a, b []record.Node) []Row {
 	return rows
 }
 
-// Nodes compares two stage instances, of one run or of two.
+// Nodes compares two stage instances, of one run or of two. Rows of different instances name no stage.
 func Nodes(a, b *record.Node) []Row {
 	name := a.ID
 	if b.ID != a.ID {
-		name = a.ID + " | " + b.ID
+		name = ""
 	}
 	return pair(name, stageFacts(a), stageFacts(b))
 }
@@ -159,7 +159,7 @@ func pair(stage string, a, b []fact) []Row {
 	done := make(map[name]bool, len(a))
 	add := func(x, y fact, n name) {
 		done[n] = true
-		if x.text == "" && y.text == "" {
+		if x.text == "" && y.text == "" || n.section == Time && (x.text == "" || y.text == "") {
 			return
 		}
 		rows = append(rows, Row{Stage: stage, Section: n.section, What: n.what, A: x.text, B: y.text, Delta: delta(x, y), Same: x.text == y.text})

@@ -44,7 +44,7 @@ func TestTwoRunsStandSideBySide(t *testing.T) {
 	}
 	b := &record.Run{
 		ID: "b", Recipe: "x", Belay: "2", Host: "box", Started: at, Finished: at.Add(5 * time.Second), Exit: 40, Error: "NaN", Params: map[string]any{"lr": "2e-3", "n": 1},
-		Nodes: []record.Node{trained("sft", "2e-3", 0.25, 5*time.Second), {ID: "text", State: "fresh", Took: time.Second}, {ID: "new", State: "failed"}},
+		Nodes: []record.Node{trained("sft", "2e-3", 0.25, 5*time.Second), {ID: "text", State: "done", Took: time.Second}, {ID: "new", State: "failed"}},
 	}
 	want := `(|run|recipe|x|x|)
 |run|belay|1|2|
@@ -67,7 +67,7 @@ sft|key|key|111111111111|222222222222|
 (sft|key|input data|dddddddddddd|dddddddddddd|)
 sft|result|final_loss|0.5|0.25|-0.25
 sft|result|output checkpoint|111111111111|222222222222|
-(text|state|state|fresh|fresh|)
+text|state|state|fresh|done|
 new|state|state||failed|
 `
 	if d := cmp.Diff(want, lines(Runs(a, b))); d != "" {
@@ -90,7 +90,7 @@ func TestTwoCellsAreComparedByWhatTheyShare(t *testing.T) {
 			differ = append(differ, r)
 		}
 	}
-	want := "sft[seed=1] | sft[seed=2]|parameter|only|here||\nsft[seed=1] | sft[seed=2]|result|final_loss|0.5|0.75|+0.25\n"
+	want := "|parameter|only|here||\n|result|final_loss|0.5|0.75|+0.25\n"
 	if d := cmp.Diff(want, lines(differ)); d != "" {
 		t.Error(d)
 	}

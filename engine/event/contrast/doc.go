@@ -8,7 +8,7 @@
 // state and time, its parameters, the parts of its key, and its results. A fact that only one side has stands with
 // an empty text on the other; of a stage that only one run has, its state alone is told.
 //
-// Times are compared only where a side ran: a fresh stage took the time to look for its result. Values that are numbers
-// on both sides also have a difference. To add a fact, extend runFacts or stageFacts: the order there is the
+// Times are compared only where both sides ran: a fresh stage took the time to look for its result. Values that are
+// numbers on both sides also have a difference. To add a fact, extend runFacts or stageFacts: the order there is the
 // order of the rows.
 package contrast
