@@ -96,7 +96,8 @@ func inputsOf(g *engine.Graph, n *engine.Node) []record.Input {
 		case engine.Output:
 			out = append(out, record.Input{Param: path, Label: valueText(g, v), Node: g.Nodes[v.Node].ID, Port: v.Port, Sub: v.Sub})
 		case engine.Source:
-			out = append(out, record.Input{Param: path, Label: v.As})
+			st, err := os.Stat(v.Path)
+			out = append(out, record.Input{Param: path, Label: v.As, Dir: err == nil && st.IsDir()})
 		case []any:
 			for i, e := range v {
 				add(key.Index(path, i), e)

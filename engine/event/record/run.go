@@ -109,6 +109,7 @@ type Input struct {
 	Node   string `json:"node,omitempty"` // ID of the node whose port it is; empty for a source
 	Port   string `json:"port,omitempty"`
 	Sub    string `json:"sub,omitempty"` // the part of the port that is read
+	Dir    bool   `json:"dir,omitempty"` // a source that is a folder, so Digest is that of a listing
 }
 
 // Making says by what, where and when a node's outputs were made: of a fresh node, in an earlier run.
