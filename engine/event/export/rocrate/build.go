@@ -26,6 +26,9 @@ type Options struct {
 	Outputs bool   // copy the outputs too
 }
 
+// agentID is who ran the recipe.
+const agentID = "#agent"
+
 // builder makes the crate of one run.
 type builder struct {
 	*Crate
@@ -89,6 +92,9 @@ func (b *builder) root() {
 		license = Entity{"@id": "https://spdx.org/licenses/" + l, "@type": "CreativeWork", "name": l, "description": l + " as listed by SPDX"}
 	}
 	root["license"] = b.add(license)
+	if b.opt.Agent != "" {
+		root["author"] = b.add(Entity{"@id": agentID, "@type": "Person", "name": b.opt.Agent})
+	}
 }
 
 // end is when the run ended, or began where that is not known.
@@ -134,6 +140,8 @@ func (b *builder) reports() error {
 	}
 	e = b.copied(record.RunFile, append(text, '\n'), "application/json")
 	e["name"], e["description"] = "Record of the run", "Everything that belay recorded: all parameters with defaults, the parts of keys, curves and log lines."
+	e = b.copied("README.md", []byte(readme(run)), "text/markdown")
+	e["name"], e["about"] = "What this folder is", ref{"./"}
 	sheets := sheet.Of([]*record.Run{run}, sheet.Options{})
 	if sheets == nil {
 		sheets = []sheet.Sheet{}
@@ -144,6 +152,17 @@ func (b *builder) reports() error {
 	e = b.copied("metrics.json", append(text, '\n'), "application/json")
 	e["name"], e["description"] = "Metrics", "Results by stage and matrix cell."
 	return nil
+}
+
+// readme is for a person who finds the crate without knowing what one is.
+func readme(run *record.Run) string {
+	return fmt.Sprintf(`# Run %s of %s
+
+A run of a belay recipe, packed as an [RO-Crate](%s). Open report.html in a browser; the recipe is what was run,
+run.json has every parameter, key and curve, metrics.json the results, %s the whole as linked data.
+
+    belay %s, started %s, %s
+`, run.ID, run.Recipe, rocrateURL, MetadataFile, orUnknown(run.Belay), stamp(run.Started), run.State())
 }
 
 // copied adds a file of the crate and describes it.
@@ -210,16 +229,16 @@ func (b *builder) act(id, name string, start, end time.Time, state, fail string)
 	}
 	switch state {
 	case "done", "fresh":
-		e["actionStatus"] = ref{"http://schema.org/CompletedActionStatus"}
+		e["actionStatus"] = "http://schema.org/CompletedActionStatus"
 	case "failed", "cancelled":
-		e["actionStatus"] = ref{"http://schema.org/FailedActionStatus"}
+		e["actionStatus"] = "http://schema.org/FailedActionStatus"
 		if fail == "" {
 			fail = state
 		}
 		e["error"] = fail
 	}
 	if b.opt.Agent != "" {
-		e["agent"] = b.add(Entity{"@id": local("agent"), "@type": "Person", "name": b.opt.Agent})
+		e["agent"] = ref{agentID}
 	}
 	b.add(e)
 	b.link("./", "mentions", ref{id})

@@ -72,7 +72,13 @@ func (c *Crate) link(id, property string, to ref) {
 func (c *Crate) Metadata(w io.Writer) error {
 	graph := make([]Entity, len(c.order))
 	for i, id := range c.order {
-		graph[i] = c.entities[id]
+		graph[i] = make(Entity, len(c.entities[id]))
+		for k, v := range c.entities[id] {
+			if list, ok := v.([]ref); ok && len(list) == 1 {
+				v = list[0] // a list of one is written as the one
+			}
+			graph[i][k] = v
+		}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

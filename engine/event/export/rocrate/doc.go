@@ -13,7 +13,7 @@
 //
 // # Files
 //
-// The recipe's files, report.html, run.json and metrics.json are copied. Outputs are referred to by their digests
+// The recipe's files, report.html, run.json, metrics.json and a README.md are in it. Outputs are referred to by their digests
 // (ni:///sha-256;..., RFC 6920), unless Options.Outputs copies them. An output of many files lists the first MaxListed. What
 // belay calls the digest of a directory is that of its listing, as engine/artifact has it.
 package rocrate

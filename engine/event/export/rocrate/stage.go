@@ -193,7 +193,7 @@ func (b *builder) input(in record.Input) ref {
 	case in.Digest == "":
 		e["description"] = "An input that was not digested."
 	case b.src.IsFile(in):
-		e["@type"], e["sha256"] = "File", in.Digest
+		e["@type"], e["sha256"], e["encodingFormat"] = "File", in.Digest, format(in.Label)
 	default:
 		e["identifier"] = "belay tree digest " + in.Digest
 	}
