@@ -138,10 +138,15 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 	sink := &late{open: func() event.Sink {
 		progress, done := a.progress()
 		finish = done
+		run, secrets := recordOf(p.graph, opt.RunID, began, params)
+		run.Sources = sourcesOf(p.graph)
 		var err error
-		if rec, err = record.New(dir, recordOf(p.graph, opt.RunID, began, params)); err != nil {
+		if rec, err = record.New(dir, run); err != nil {
 			a.warn(fmt.Sprintf("this run leaves no record: %v", err))
 			return progress
+		}
+		if err := keepSources(dir, run.Sources, secrets); err != nil {
+			a.warn(fmt.Sprintf("the record of the run is not whole: %v", err))
 		}
 		return event.Tee(progress, rec)
 	}}

@@ -549,20 +549,6 @@ func TestANewerStoreIsRefused(t *testing.T) {
 	}
 }
 
-func TestRunFoldersSortByTime(t *testing.T) {
-	t.Parallel()
-	s := open(t, t.TempDir(), nil)
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
-	a, dir, err := s.NewRun(now)
-	if err != nil || dir != s.RunDir(a) || !strings.HasPrefix(a, "20260102-020405-") {
-		t.Error(a, dir, err)
-	}
-	b, _, err := s.NewRun(now.Add(time.Second))
-	if err != nil || b <= a {
-		t.Error(a, b, err)
-	}
-}
-
 func TestAFullDiskIsAClearError(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
