@@ -17,21 +17,29 @@ import (
 // maxFiles bounds how many files one recipe may be made of.
 const maxFiles = 100
 
+// Overlay gives the text of a file that is being edited and not yet saved; ok is false for files to be read
+// from the disk.
+type Overlay func(path string) (text string, ok bool)
+
 // Load reads a recipe file and those it extends, and merges them. name is how messages call the file, path
 // where it lies. The node is nil when there is nothing to go on with.
-func Load(path, name string) (*Node, diag.List) {
+func Load(path, name string) (*Node, diag.List) { return LoadOver(path, name, nil) }
+
+// LoadOver is Load with texts that lie over those of the disk; nil is none.
+func LoadOver(path, name string, over Overlay) (*Node, diag.List) {
 	var l diag.List
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		abs = path
 	}
-	ld := &loader{diags: &l}
+	ld := &loader{diags: &l, over: over}
 	n := ld.file(abs, name, pos.Span{}, nil)
 	return n, l
 }
 
 type loader struct {
 	diags *diag.List
+	over  Overlay
 	files int
 }
 
@@ -54,7 +62,7 @@ func (ld *loader) file(abs, name string, via pos.Span, open []*pos.File) *Node {
 		ld.diags.Errorf(at, "", "a recipe may be made of %d files at most", maxFiles)
 		return nil
 	}
-	text, err := read(abs)
+	text, err := ld.read(abs)
 	if err != nil {
 		ld.diags.Errorf(at, "", "%s: %s", err, name)
 		return nil
@@ -105,6 +113,15 @@ func (ld *loader) extend(n *Node, f *pos.File, open []*pos.File) *Node {
 	out := Merge(base, &own, ld.diags)
 	out.Span = n.Span
 	return out
+}
+
+func (ld *loader) read(path string) (string, error) {
+	if ld.over != nil {
+		if text, ok := ld.over(path); ok {
+			return text, nil
+		}
+	}
+	return read(path)
 }
 
 // read reads a regular file of at most MaxBytes, and a little more so that Parse can complain.

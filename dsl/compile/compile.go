@@ -24,34 +24,40 @@ type Options struct {
 	Env    func(string) (string, bool) // looks up environment variables; nil knows none
 	Dir    string                      // working directory, absolute
 	Exists func(path string) (ok bool) // whether a source is there; nil asks the file system
+	Over   ast.Overlay                 // unsaved texts of files; nil is none
 }
 
 // File compiles the recipe at path, which is also how messages call it. The graph is nil when there are errors;
 // the list may hold warnings when there are none.
 func File(path string, opt Options) (*engine.Graph, diag.List) {
+	b := newBuilder(opt)
+	l := b.file(path)
+	if l.HasErrors() {
+		return nil, l
+	}
+	b.graph.Recipe, b.graph.Origin = b.recipe.Name, path
+	b.graph.Digest = digest(b.recipe.Root, opt)
+	return b.graph, l
+}
+
+// file builds the recipe at path as far as it can. The recipe is nil when its file cannot be read.
+func (b *builder) file(path string) diag.List {
 	abs := path
 	if !filepath.IsAbs(abs) {
-		abs = filepath.Join(opt.Dir, path)
+		abs = filepath.Join(b.opt.Dir, path)
 	}
-	b := newBuilder(opt)
-	root, diags := ast.Load(abs, path)
+	root, diags := ast.LoadOver(abs, path, b.opt.Over)
 	b.diags.Add(diags...)
 	if root == nil {
-		return nil, finish(b.diags)
+		return finish(b.diags)
 	}
 	r, diags := ast.Decode(root)
 	b.diags.Add(diags...)
 	b.recipe = r
 	b.kinds(r)
-	b.sets(opt.Sets)
+	b.sets(b.opt.Sets)
 	b.build()
-	l := finish(b.diags)
-	if l.HasErrors() {
-		return nil, l
-	}
-	b.graph.Recipe, b.graph.Origin = r.Name, path
-	b.graph.Digest = digest(root, opt)
-	return b.graph, l
+	return finish(b.diags)
 }
 
 // finish adds how an extended file came in to what is wrong in it.

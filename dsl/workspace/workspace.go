@@ -83,7 +83,6 @@ func Schema() (param.Schema, error) { return param.Of(File{}) }
 func Load(dir string) (*File, diag.List) {
 	var l diag.List
 	path := filepath.Join(dir, Name)
-	out := &File{Dir: dir}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = nil
@@ -92,7 +91,14 @@ func Load(dir string) (*File, diag.List) {
 		l.Errorf(pos.Span{Start: pos.Pos{File: at}, End: pos.Pos{File: at}}, "", "read workspace file: %v", err)
 		return nil, l
 	}
-	f := pos.NewFile(Name, path, dir, string(text))
+	return Parse(dir, string(text))
+}
+
+// Parse reads the text of the workspace file of a folder.
+func Parse(dir, text string) (*File, diag.List) {
+	var l diag.List
+	out := &File{Dir: dir}
+	f := pos.NewFile(Name, filepath.Join(dir, Name), dir, text)
 	root := ast.MapOf(pos.Of(f, 0, 0))
 	if strings.TrimSpace(f.Text) != "" {
 		n, diags := ast.Parse(f)
