@@ -10,7 +10,7 @@ import (
 type ink bool
 
 // ink says whether results may be coloured.
-func (a *app) ink() ink { return ink(os.Getenv("NO_COLOR") == "" && isTerminal(a.stdout)) }
+func (a *app) ink() ink { return ink(os.Getenv("NO_COLOR") == "" && !dumb() && isTerminal(a.stdout)) }
 
 func (on ink) paint(code, s string) string {
 	if !on || s == "" {

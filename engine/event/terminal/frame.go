@@ -99,7 +99,7 @@ func (p *Printer) tree(n [phases]int, named, columns int, headers bool) []string
 		case l.s.phase == running:
 			out = append(out, p.bar(l.s, label, columns))
 		default:
-			out = append(out, p.paint(dim, clip("· "+label+"  "+l.s.waits(), columns-1)))
+			out = append(out, p.paint(dim, clip("· "+label+"  "+l.s.waits(columns < fewColumns), columns-1)))
 		}
 	}
 	if rest > 0 {
@@ -133,13 +133,13 @@ func (p *Printer) tally(group string) string {
 	return text
 }
 
-// waits says what a stage that does not run yet waits for.
-func (s *stage) waits() string {
+// waits says what a stage that does not run yet waits for; in short where there is little room.
+func (s *stage) waits(short bool) string {
 	text := "waiting"
 	if s.queued {
 		text = "queued"
 	}
-	if s.expect > 0 {
+	if s.expect > 0 && !short {
 		text += ", took " + clock(s.expect) + " the last time"
 	}
 	return text

@@ -56,7 +56,7 @@ func TestTheTreeGroupsSubRecipesAndMatrices(t *testing.T) {
 			"»   data    10.0s  about 1m20s left",
 			"  sft       0/3 done",
 			"»   seed=1   25%  30.0s left",
-			"·   seed=2  queued, took 40.0s the last",
+			"·   seed=2  queued",
 			"  and 3 more waiting",
 			"▪ 2/8 done, 2 running, 4 waiting  15s",
 		}},
