@@ -162,7 +162,7 @@ func (p *Printer) overall(n [phases]int, columns int) string {
 		texts[0] = fmt.Sprintf("%d/%d done", n[done]+n[fresh], len(p.stages))
 	}
 	text := strings.Join(texts, ", ") + "  " + times
-	if d, unknown := p.left(); d > 0 && columns >= fewColumns {
+	if d, unknown := p.left(); d >= time.Second/2 && columns >= fewColumns {
 		text += ", about " + whole(d) + " left"
 		if unknown > 0 {
 			text += fmt.Sprintf(" and %d unknown", unknown)

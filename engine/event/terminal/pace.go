@@ -47,7 +47,7 @@ func (p *pace) rate() float64 {
 func (s *stage) far(now time.Time, short bool) string {
 	if s.last == nil {
 		text := clock(now.Sub(s.started))
-		if left, ok := s.remaining(now); ok && left > 0 {
+		if left, ok := s.remaining(now); ok && left >= time.Second/2 {
 			text += "  about " + whole(left) + " left"
 		}
 		return text

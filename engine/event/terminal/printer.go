@@ -155,12 +155,17 @@ func (p *Printer) draw() {
 	if up := climb(p.drawn, columns); up > 0 {
 		fmt.Fprintf(&b, "\r\x1b[%dA", up)
 	}
-	if len(p.held) > 0 || columns != p.columns {
-		b.WriteString("\x1b[J") // lasting lines may be longer than a row, and a narrower terminal has wrapped the live ones
+	// Rows are erased one by one: some terminals keep in their history what an erased screen showed.
+	if columns != p.columns {
+		b.WriteString("\x1b[J") // a narrower terminal has wrapped the live lines
 	}
 	p.columns = columns
 	for _, l := range p.held {
-		b.WriteString(l + "\n")
+		erase := "\x1b[K"
+		if cells(bare(l)) >= columns {
+			erase = "\x1b[J" // it takes several rows
+		}
+		b.WriteString(erase + l + "\n")
 	}
 	p.held, p.drawn = nil, p.drawn[:0]
 	if !p.closed {
