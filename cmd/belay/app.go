@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/event/terminal"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -35,6 +37,8 @@ type app struct {
 	quiet, verbose, json bool
 	logFormat            string // "text" or "json"
 	started              bool   // a command's own code runs: errors are no longer about usage
+
+	live atomic.Pointer[terminal.Printer] // draws lines on stderr just now; messages go above them
 }
 
 // recipeFlags are the flags of commands that read a recipe.
@@ -151,6 +155,10 @@ func (a *app) warn(text string) {
 		l.Warn().Msg(text)
 		return
 	}
+	if p := a.live.Load(); p != nil {
+		p.Line("warning: " + text)
+		return
+	}
 	fmt.Fprintln(a.stderr, "warning: "+text)
 }
 
@@ -186,18 +194,20 @@ func (a *app) complain(err error, code int, hint string) {
 }
 
 // print writes v as JSON, or calls text.
-func (a *app) print(v any, text func(w io.Writer) error) error {
+func (a *app) print(v any, text func(w io.Writer) error) error { return a.printTo(a.stdout, v, text) }
+
+func (a *app) printTo(to io.Writer, v any, text func(w io.Writer) error) error {
 	if !a.json {
-		return text(a.stdout)
+		return text(to)
 	}
-	enc := json.NewEncoder(a.stdout)
+	enc := json.NewEncoder(to)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
 
 // color says whether messages may be coloured.
-func (a *app) color() bool { return os.Getenv("NO_COLOR") == "" && isTerminal(a.stderr) }
+func (a *app) color() bool { return os.Getenv("NO_COLOR") == "" && !dumb() && isTerminal(a.stderr) }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

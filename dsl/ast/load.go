@@ -23,9 +23,15 @@ const (
 // Loader reads the files of one recipe: those it extends and those its stages use. Its bounds are for all of them
 // together.
 type Loader struct {
+	Over Overlay // texts that lie over those of the disk; nil is none
+
 	files, bytes int
 	diags        *diag.List
 }
+
+// Overlay gives the text of a file that is being edited and not yet saved; ok is false for files to be read
+// from the disk.
+type Overlay func(path string) (text string, ok bool)
 
 // Load reads a recipe file and those it extends, and merges them. name is how messages call the file, path
 // where it lies. The node is nil when there is nothing to go on with.
@@ -78,7 +84,7 @@ func (ld *Loader) file(abs, name string, at, via pos.Span, open []opened) *Node 
 		ld.diags.Errorf(at, "", "a recipe may be made of %d files at most", maxFiles)
 		return nil
 	}
-	text, err := read(abs)
+	text, err := ld.read(abs)
 	if err != nil {
 		ld.diags.Errorf(at, "", "%s: %s", err, name)
 		return nil
@@ -143,6 +149,15 @@ func Locate(f *pos.File, path string) (abs, name string) {
 		return filepath.Clean(path), path
 	}
 	return filepath.Join(f.Dir, path), filepath.Join(filepath.Dir(f.Name), path)
+}
+
+func (ld *Loader) read(path string) (string, error) {
+	if ld.Over != nil {
+		if text, ok := ld.Over(path); ok {
+			return text, nil
+		}
+	}
+	return read(path)
 }
 
 // read reads a regular file of at most MaxBytes, and a little more so that Parse can complain. Anything else is not

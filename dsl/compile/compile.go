@@ -26,6 +26,7 @@ type Options struct {
 	Env    func(string) (string, bool) // looks up environment variables; nil knows none
 	Dir    string                      // working directory, absolute
 	Exists func(path string) (ok bool) // whether a source is there; nil asks the file system
+	Over   ast.Overlay                 // unsaved texts of files; nil is none
 	// Secret says whether a secret is there, and if not, where it was looked for. It does not read the value. Nil
 	// knows none.
 	Secret func(name string) (ok bool, why string)
@@ -34,32 +35,37 @@ type Options struct {
 // File compiles the recipe at path, which is also how messages call it. The graph is nil when there are errors;
 // the list may hold warnings when there are none.
 func File(path string, opt Options) (*engine.Graph, diag.List) {
+	b := newBuilder(opt)
+	l := b.file(path)
+	if l.HasErrors() {
+		return nil, l
+	}
+	b.graph.Recipe, b.graph.Origin = b.recipe.Name, path
+	b.graph.Digest = digest(b.recipe.Root, opt, b.loaded...)
+	return b.graph, l
+}
+
+// file builds the recipe at path as far as it can. The recipe is nil when its file cannot be read.
+func (b *builder) file(path string) diag.List {
 	abs := path
 	if !filepath.IsAbs(abs) {
-		abs = filepath.Join(opt.Dir, path)
+		abs = filepath.Join(b.opt.Dir, path)
 	}
-	b := newBuilder(opt)
 	root, diags := b.loader.Load(abs, path, pos.Span{})
 	b.diags.Add(diags...)
 	if root == nil {
-		return nil, finish(b.diags)
+		return finish(b.diags)
 	}
 	r, diags := ast.Decode(root)
 	b.diags.Add(diags...)
 	b.recipe, b.block = r, &block{name: path, identity: ast.Identity(abs), root: root, recipe: r}
 	b.kinds(r)
-	b.sets(opt.Sets)
+	b.sets(b.opt.Sets)
 	b.build()
 	if outs, ok := b.outputs(); ok && !b.diags.HasErrors() {
 		b.links(outs)
 	}
-	l := finish(b.diags)
-	if l.HasErrors() {
-		return nil, l
-	}
-	b.graph.Recipe, b.graph.Origin = r.Name, path
-	b.graph.Digest = digest(root, opt, b.loaded...)
-	return b.graph, l
+	return finish(b.diags)
 }
 
 // finish adds how an extended file came in to what is wrong in it.
@@ -98,7 +104,7 @@ type kind struct {
 func newBuilder(opt Options) *builder {
 	b := &builder{shared: &shared{
 		opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, programs: map[string]*expr.Program{}, graph: &engine.Graph{},
-		exists: map[string]bool{}, loader: new(ast.Loader), blocks: map[string]*block{},
+		exists: map[string]bool{}, loader: &ast.Loader{Over: opt.Over}, blocks: map[string]*block{},
 	}}
 	for _, s := range opt.Stages {
 		spec := s.Describe()

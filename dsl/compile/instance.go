@@ -108,7 +108,7 @@ func (b *builder) with(s *stage, in *instance, n *engine.Node) bool {
 	for _, p := range s.With.Pairs {
 		name := p.Key.Text
 		if field := topField(schema, name); field != nil {
-			n.Origins[field.Name] = b.origin(in.cell, p.Value)
+			b.origins(n.Origins, in.cell, field, field.Name, "", p.Value)
 		}
 		v, ok := b.evaluate(f, p.Value)
 		if !ok {
@@ -219,16 +219,6 @@ func topField(schema param.Schema, name string) *param.Field {
 		return nil
 	}
 	return f
-}
-
-// origin says where a value was written: "recipe.yaml:12:7", "-p lr", "--set sft.lr".
-func (b *builder) origin(c cell, n *ast.Node) string {
-	from, _ := b.source(c, n)
-	if f := from.File(); f != nil && f.Inline {
-		name, _, _ := strings.Cut(f.Name, "=")
-		return name
-	}
-	return from.Span.String()
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

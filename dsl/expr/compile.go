@@ -8,6 +8,7 @@ import (
 
 	lang "github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/belay-ml/belay/engine/param"
@@ -17,7 +18,8 @@ import (
 type Program struct {
 	source string
 	prog   *vm.Program
-	chain  []string // when the expression is a path through maps, which needs no machine
+	chain  []string   // when the expression is a path through maps, which needs no machine
+	typ    types.Type // of the chain
 }
 
 // Compile checks names, then types. want is the type the expression must have: "" for any, or "bool".
@@ -28,8 +30,10 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 	if problems := checkNames(parsed, scope); len(problems) > 0 {
 		return nil, problems
 	}
-	if want == "" && parsed.chain != nil && scope.plain(parsed.chain) {
-		return &Program{source: parsed.Source, chain: parsed.chain}, nil
+	if want == "" && parsed.chain != nil {
+		if v, ok := scope.plain(parsed.chain); ok {
+			return &Program{source: parsed.Source, chain: parsed.chain, typ: v.native()}, nil
+		}
 	}
 	opts := append(functionOptions(), lang.Env(scope.native(parsed.roots)), lang.MaxNodes(maxNodes), lang.Optimize(false))
 	if want == "bool" {

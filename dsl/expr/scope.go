@@ -180,15 +180,15 @@ func (s *Scope) find(chain []string) (v *Var, found int) {
 }
 
 // plain says whether a chain leads through maps with known keys all the way, so that its types are right.
-func (s *Scope) plain(chain []string) bool {
-	v := s.Lookup(chain[0])
+func (s *Scope) plain(chain []string) (v *Var, ok bool) {
+	v = s.Lookup(chain[0])
 	for _, name := range chain[1:] {
 		if v == nil {
-			return false
+			return nil, false
 		}
 		v = v.Fields[name]
 	}
-	return v != nil
+	return v, v != nil
 }
 
 func (s *Scope) names() []string {

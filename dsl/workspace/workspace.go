@@ -87,7 +87,6 @@ func Schema() (param.Schema, error) { return param.Of(File{}) }
 func Load(dir string) (*File, diag.List) {
 	var l diag.List
 	path := filepath.Join(dir, Name)
-	out := &File{Dir: dir}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = nil
@@ -96,7 +95,14 @@ func Load(dir string) (*File, diag.List) {
 		l.Errorf(pos.Span{Start: pos.Pos{File: at}, End: pos.Pos{File: at}}, "", "read workspace file: %v", err)
 		return nil, l
 	}
-	f := pos.NewFile(Name, path, dir, string(text))
+	return Parse(dir, string(text))
+}
+
+// Parse reads the text of the workspace file of a folder.
+func Parse(dir, text string) (*File, diag.List) {
+	var l diag.List
+	out := &File{Dir: dir}
+	f := pos.NewFile(Name, filepath.Join(dir, Name), dir, text)
 	root := ast.MapOf(pos.Of(f, 0, 0))
 	if strings.TrimSpace(f.Text) != "" {
 		n, diags := ast.Parse(f)
@@ -135,6 +141,7 @@ func (*File) decode(root *ast.Node, l *diag.List) map[string]any {
 	}
 	if len(problems) == 0 {
 		secrets(root, l)
+		sizes(root, l)
 	}
 	return values
 }
@@ -159,6 +166,19 @@ func secrets(root *ast.Node, l *diag.List) {
 			l.Errorf(s.Key.Span, fmt.Sprintf("write %s: {env: VARIABLE}, {file: PATH} or {command: LINE}", name), "secret %s does not say where it comes from", name)
 		case len(from) > 1:
 			l.Errorf(s.Key.Span, "keep one of them", "secret %s comes from %s", name, strings.Join(from, " and "))
+		}
+	}
+}
+
+// sizes checks the values that are sizes.
+func sizes(root *ast.Node, l *diag.List) {
+	for _, path := range [][]string{{"resources", "memory"}, {"gc", "max_size"}} {
+		at, _, rest := root.Follow(path)
+		if len(rest) > 0 || at.Kind != ast.Text || at.Text == "" {
+			continue
+		}
+		if _, err := param.Bytes(at.Text); err != nil {
+			l.Errorf(at.Span, "", "%s: %v", strings.Join(path, "."), err)
 		}
 	}
 }

@@ -39,8 +39,8 @@ func (f *Field) within(x float64) bool {
 	return (f.Min == nil || x >= *f.Min) && (f.Max == nil || x <= *f.Max)
 }
 
-// want is what a value must be, in words: "an integer of 1 or more".
-func (f *Field) want() string {
+// Want is what a value must be, in words: "an integer of 1 or more".
+func (f *Field) Want() string {
 	s := f.Type.String()
 	switch {
 	case len(f.Enum) > 0:

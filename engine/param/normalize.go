@@ -53,7 +53,7 @@ func (n *normalizer) object(fields []Field, values map[string]any, path []string
 		}
 		if v, unknown = n.hoist(f, v, values, unknown, path); v == nil {
 			if f.Required {
-				n.add(at(path, f.Name), f.Doc, "missing parameter %s, want %s", f.Name, f.want())
+				n.add(at(path, f.Name), f.Doc, "missing parameter %s, want %s", f.Name, f.Want())
 				continue
 			}
 			if f.Default == nil {
@@ -162,7 +162,7 @@ func (n *normalizer) value(f *Field, v any, path []string) (norm any, ok bool) {
 		if f.Class == Secret {
 			have = "something else" // never the value
 		}
-		n.add(path, hint, "want %s, have %s", f.want(), have)
+		n.add(path, hint, "want %s, have %s", f.Want(), have)
 		return nil, false
 	}
 	switch f.Type {
