@@ -23,9 +23,10 @@ const (
 // Loader reads the files of one recipe: those it extends and those its stages use. Its bounds are for all of them
 // together.
 type Loader struct {
-	Over Overlay // texts that lie over those of the disk; nil is none
+	Over  Overlay     // texts that lie over those of the disk; nil is none
+	Files []*pos.File // what was read, in order
 
-	files, bytes int
+	tried, bytes int
 	diags        *diag.List
 }
 
@@ -80,7 +81,7 @@ func (ld *Loader) file(abs, name string, at, via pos.Span, open []opened) *Node 
 		ld.diags.Add(d)
 		return nil
 	}
-	if ld.files++; ld.files > maxFiles {
+	if ld.tried++; ld.tried > maxFiles {
 		ld.diags.Errorf(at, "", "a recipe may be made of %d files at most", maxFiles)
 		return nil
 	}
@@ -95,6 +96,7 @@ func (ld *Loader) file(abs, name string, at, via pos.Span, open []opened) *Node 
 	}
 	f := pos.NewFile(name, abs, filepath.Dir(abs), strings.TrimPrefix(text, "\ufeff"))
 	f.Via = via
+	ld.Files = append(ld.Files, f)
 	n, diags := Parse(f)
 	ld.diags.Add(diags...)
 	if n == nil {
