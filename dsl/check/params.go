@@ -101,6 +101,9 @@ func empty(q *ast.Param) string {
 	case "map":
 		return fmt.Sprintf("-p %s='{}' is the empty map", q.Name)
 	}
+	if q.Default == nil {
+		return ""
+	}
 	return "leave it out for the default"
 }
 
