@@ -40,6 +40,10 @@ type Store struct {
 // Open opens the store of a workspace, making it when there is none, and removes what dead processes left
 // behind. warn is told about damage that was found and repaired; it may be nil.
 func Open(workspace string, warn func(text string)) (*Store, error) {
+	return openStepping(workspace, warn, nil)
+}
+
+func openStepping(workspace string, warn, step func(string)) (*Store, error) {
 	abs, err := filepath.Abs(workspace)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -47,7 +51,7 @@ func Open(workspace string, warn func(text string)) (*Store, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn}
+	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, step: step}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
 		return nil, s.Explain(fmt.Errorf("open store: %w", err))
