@@ -167,7 +167,7 @@ func (s *Store) tmpDir() (string, error) {
 	return dir, nil
 }
 
-// sweep removes the temporary files and the scratch of processes that are gone. Failures do no harm: the next
+// sweep removes the temporary files, the scratch and the lock files of processes that are gone. Failures do no harm: the next
 // Open tries again.
 func (s *Store) sweep() {
 	list, _ := os.ReadDir(s.path("tmp"))
@@ -199,5 +199,12 @@ func (s *Store) sweep() {
 		}
 		removeAll(s.path("work", item.Name()))
 		lock.Release()
+	}
+	// A lock file that nobody holds stands in nobody's way; it only looks as if.
+	list, _ = os.ReadDir(s.path("locks"))
+	for _, item := range list {
+		if f, err := flockFile(s.path("locks", item.Name())); err == nil {
+			(&Lock{file: f}).Release()
+		}
 	}
 }
