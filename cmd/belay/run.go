@@ -6,22 +6,18 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
 	"github.com/belay-ml/belay/engine/event/report"
-	"github.com/belay-ml/belay/engine/event/terminal"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
@@ -136,12 +132,17 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 	var rec *record.Recorder
 	finish := func() {}
 	sink := &late{open: func() event.Sink {
-		progress, done := a.progress()
+		progress, done := a.progress(durations(p.graph, st))
 		finish = done
+		run, secrets := recordOf(p.graph, opt.RunID, began, params)
+		run.Sources = sourcesOf(p.graph)
 		var err error
-		if rec, err = record.New(dir, recordOf(p.graph, opt.RunID, began, params)); err != nil {
+		if rec, err = record.New(dir, run); err != nil {
 			a.warn(fmt.Sprintf("this run leaves no record: %v", err))
 			return progress
+		}
+		if err := keepSources(dir, run.Sources, secrets); err != nil {
+			a.warn(fmt.Sprintf("the record of the run is not whole: %v", err))
 		}
 		return event.Tee(progress, rec)
 	}}
@@ -175,43 +176,6 @@ func (a *app) conclude(rec *record.Recorder, dir string, res *sched.Result, runE
 	}
 	if err != nil {
 		a.warn(fmt.Sprintf("the record of the run is not whole: %v", err))
-	}
-}
-
-// progress is the sink for a person or a machine on stderr, and what ends it.
-func (a *app) progress() (event.Sink, func()) {
-	if a.logFormat == "json" {
-		level := zerolog.InfoLevel
-		switch {
-		case a.quiet:
-			level = zerolog.WarnLevel
-		case a.verbose:
-			level = zerolog.DebugLevel
-		}
-		return event.Logger(zerolog.New(a.stderr).Level(level)), func() {}
-	}
-	live := isTerminal(a.stderr)
-	p := terminal.New(a.stderr, terminal.Options{
-		Live: live, Color: a.color(), Quiet: a.quiet, Verbose: a.verbose,
-		Width: func() int {
-			if f, ok := a.stderr.(*os.File); ok {
-				if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-					return w
-				}
-			}
-			return 100
-		},
-	})
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.Watch(ctx)
-	}()
-	return p, func() {
-		stop()
-		<-done
-		p.Close()
 	}
 }
 

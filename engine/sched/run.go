@@ -78,6 +78,7 @@ type work struct {
 	users     []int // nodes that come after
 	waiting   int   // nodes before that are not done
 	inputs    *resolved
+	because   string      // why it ran, or has another result than at its last success: for those after it
 	off       bool        // it, or what it reads, is switched off
 	lock      *store.Lock // of its key; held while queued, after waiting for another process
 	mutexes   []*store.Lock
@@ -189,9 +190,9 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 	if r.mayReuse(i) {
 		rec, _ = r.store.Lookup(r.pending, k)
 	}
-	why := ""
+	var why Why
 	if rec == nil {
-		why = r.whyStale(i, parts)
+		why, _ = whyer{r.store, r.graph.Recipe}.why(in, parts, inputs, true, r.force[i])
 	}
 	return func() {
 		n := &r.result.Nodes[i]
@@ -206,31 +207,15 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 				r.fail(i, err)
 				return
 			}
-			r.become(i, Queued, why)
+			why = why.rooted(in, func(node int) string { return r.nodes[node].because })
+			r.nodes[i].because = why.Because
+			r.become(i, Queued, why.String())
 			r.enqueue(i)
 		}
 	}
 }
 
 func (r *runner) mayReuse(i int) bool { return !r.force[i] && !r.insts[i].node.NoCache }
-
-// whyStale says in a few words why a node with a known key has no result.
-func (r *runner) whyStale(i int, parts key.Parts) string {
-	switch {
-	case r.force[i]:
-		return "forced"
-	case r.insts[i].node.NoCache:
-		return "cache is off"
-	}
-	last, ok := r.store.Last(r.graph.Recipe, r.insts[i].node.ID)
-	if !ok {
-		return "never ran"
-	}
-	if changes := key.Diff(last.Parts, parts); len(changes) > 0 {
-		return changes[0].String()
-	}
-	return "its result is missing or damaged"
-}
 
 func (r *runner) enqueue(i int) {
 	at, _ := slices.BinarySearch(r.queue, i)
@@ -431,13 +416,19 @@ func (r *runner) done(i int, rec *store.Record, fresh bool, why string) {
 	n := &r.result.Nodes[i]
 	n.Record, n.Fresh = rec, fresh
 	r.records[i] = rec
-	if last, ok := r.store.Last(r.graph.Recipe, n.ID); !ok || !fresh || last.Key != n.Key || last.Artifact != rec.Digest {
+	last, ok := r.store.Last(r.graph.Recipe, n.ID)
+	if fresh && ok && r.nodes[i].because == "" {
+		if r.nodes[i].because = last.Because; last.Key != n.Key {
+			r.nodes[i].because = moved(r.insts[i], n.Parts, last)
+		}
+	}
+	if !ok || !fresh || last.Key != n.Key || last.Artifact != rec.Digest {
 		took := n.Took
 		if fresh {
 			took = rec.Made.Took
 		}
 		err := r.store.SaveLast(r.graph.Recipe, n.ID, store.Last{Key: n.Key, Parts: n.Parts, Inputs: r.nodes[i].inputs.origin,
-			Artifact: rec.Digest, At: r.opts.Now().UTC().Truncate(time.Second), Took: took})
+			Because: r.nodes[i].because, Artifact: rec.Digest, At: r.opts.Now().UTC().Truncate(time.Second), Took: took})
 		if err != nil {
 			r.events(i).Warn(fmt.Sprintf("explain will not know this success: %v", err), nil)
 		}

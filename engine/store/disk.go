@@ -36,13 +36,12 @@ func (s *Store) writeFile(rel string, data []byte, durable bool) error {
 		err = os.Chmod(f.Name(), 0o644)
 	}
 	s.at("written " + rel)
-	if err == nil {
+	if err == nil && durable {
+		err = move(f.Name(), to)
+	} else if err == nil {
 		err = rename(f.Name(), to)
 	}
 	s.at("renamed " + rel)
-	if err == nil && durable {
-		err = errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(filepath.Dir(to))))
-	}
 	if err != nil {
 		os.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", to, err)
@@ -73,6 +72,23 @@ func rename(from, to string) error {
 		err = os.Rename(from, to)
 	}
 	return err
+}
+
+// move is a rename that is on disk when it returns, with the folder that it may have had to make. Two processes that
+// make one folder at once leave its entry to the first: a power cut then costs a result, never a wrong one.
+func move(from, to string) error {
+	dir := filepath.Dir(to)
+	_, err := os.Lstat(dir)
+	made := errors.Is(err, fs.ErrNotExist)
+	if err := rename(from, to); err != nil {
+		return err
+	}
+	if made {
+		if err := syncDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+	}
+	return syncDir(dir)
 }
 
 func syncDir(dir string) error {

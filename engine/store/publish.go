@@ -129,10 +129,10 @@ func (s *Store) install(ctx context.Context, pub string, m *artifact.Manifest) e
 		if err := syncDir(pub); err != nil {
 			return err
 		}
-		err := rename(pub, to)
+		err := move(pub, to)
 		s.at("installed")
 		if err == nil {
-			return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(filepath.Dir(to))))
+			return nil
 		}
 		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, unix.ENOTEMPTY) {
 			return err

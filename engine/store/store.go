@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/key"
@@ -128,19 +127,6 @@ func (s *Store) Artifact(d artifact.Digest) string {
 
 // RunDir is the folder of a run.
 func (s *Store) RunDir(id string) string { return s.path("runs", id) }
-
-// NewRun makes the folder of a new run. Its ID is the time in UTC with a random end, so IDs sort by time.
-func (s *Store) NewRun(now time.Time) (id, dir string, err error) {
-	id = now.UTC().Format("20060102-150405") + "-" + random(2)
-	dir = s.RunDir(id)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", "", fmt.Errorf("make run folder: %w", err)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", "", fmt.Errorf("make run folder: %w", err)
-	}
-	return id, dir, nil
-}
 
 func random(bytes int) string {
 	b := make([]byte, bytes)
