@@ -8,6 +8,7 @@ import (
 
 	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/lsp"
+	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine/fault"
 )
 
@@ -30,6 +31,7 @@ wrong while typing, completion, parameters explained, definitions, references, r
 			}
 			return lsp.Serve(c.Context(), in, a.stdout, lsp.Options{
 				Compile: compile.Options{Stages: stageList(), Env: os.LookupEnv}, Version: version(), Log: a.warn,
+				Secret: func(space *workspace.File) func(string) (bool, string) { return a.secrets(space).Known },
 			})
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/dsl/lsp/internal/outline"
+	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/param"
 )
 
@@ -284,6 +285,16 @@ func (c *completer) inputs(f *param.Field) {
 			if accepts(f, port) {
 				c.reference(name+"."+port.Name, string(port.Kind), c.portDoc(name, port), 0)
 			}
+		}
+	}
+	for _, name := range c.names("params") {
+		p := c.param(name)
+		kind := artifact.Unspecified // of a parameter that takes any, and of paths
+		if len(p.Kinds) > 0 && p.Kinds[0] != pathOnly {
+			kind = p.Kinds[0]
+		}
+		if p.Type.IsInput() && accepts(f, artifact.Port{Kind: kind}) {
+			c.reference("params."+name, typeWords(&p), c.paramDoc(name), 1)
 		}
 	}
 }

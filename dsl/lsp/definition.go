@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/dsl/lsp/internal/outline"
 	"github.com/belay-ml/belay/dsl/lsp/internal/rpc"
@@ -119,13 +120,13 @@ func (p *project) pathAt(off int) string {
 	keys := at.Keys()
 	switch {
 	case len(keys) > 0 && keys[0] == "extends":
-	case len(keys) == 3 && keys[0] == "stages" && keys[2] == "uses" && isFile(at.Value.Text):
+	case len(keys) == 3 && keys[0] == "stages" && keys[2] == "uses" && compile.IsRecipe(at.Value.Text):
 	case len(keys) > 3 && keys[0] == "stages" && keys[2] == "with":
 		if f := lookup(p.fields(keys[1]), keys[3:]); f == nil || !f.Type.IsInput() {
 			return ""
 		}
 	case len(keys) > 1 && keys[0] == "params":
-		if f := p.param(keys[1]); p.word("params", keys[1], "type") != "path" && f.Type.IsInput() {
+		if f := p.param(keys[1]); !f.Type.IsInput() {
 			return ""
 		}
 	default:

@@ -21,8 +21,12 @@ func typeWords(f *param.Field) string {
 	switch {
 	case len(f.Enum) > 0:
 		return "one of " + strings.Join(f.Enum, ", ")
+	case slices.Contains(f.Kinds, pathOnly):
+		s = "a path"
 	case f.Type.IsInput() && len(f.Kinds) > 0:
 		s += ": " + kindWords(f.Kinds)
+	case f.Type == param.List && f.Elem != nil && len(f.Elem.Enum) > 0:
+		return "a list of " + strings.Join(f.Elem.Enum, ", ")
 	case (f.Type == param.List || f.Type == param.Map) && f.Elem != nil && f.Elem.Type != param.Any:
 		s += " of " + map[param.Type]string{param.String: "texts", param.Int: "integers", param.Float: "numbers", param.Bool: "booleans"}[f.Elem.Type]
 		s = strings.TrimSuffix(s, " of ")

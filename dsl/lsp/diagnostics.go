@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -33,10 +32,17 @@ type snapshot struct {
 	opt     compile.Options
 	texts   map[string]string // of open files, by path
 	uris    map[string]string // what the client calls them
-	recipes []string
+	recipes []checkable
 	spaces  map[string]string // texts of workspace files: those that are open, and those of open recipes
+	secret  func(*workspace.File) func(string) (bool, string)
 	inBytes bool
 	relates bool
+}
+
+// checkable is a recipe, and the text of its workspace file.
+type checkable struct {
+	path  string
+	space *source // nil when there is none
 }
 
 // checked is what came out.
@@ -68,21 +74,23 @@ func (s *Server) snapshot() *snapshot {
 		case d.settings():
 			snap.spaces[d.path] = d.text
 		case d.recipe():
-			snap.recipes = append(snap.recipes, d.path)
+			snap.recipes = append(snap.recipes, checkable{d.path, s.project(d.source).workspace()})
 		}
 	}
 	// A file that another open recipe extends is judged as a part of that one.
 	for _, d := range s.open() {
-		if slices.Contains(snap.recipes, d.path) {
-			p := s.project(d.source)
-			if f := p.workspace(); f != nil {
-				snap.spaces[f.path] = f.text
-			}
-			for _, f := range p.files[1:] {
-				snap.recipes = slices.DeleteFunc(snap.recipes, func(path string) bool { return path == f.path && path != d.path })
+		if slices.ContainsFunc(snap.recipes, func(r checkable) bool { return r.path == d.path }) {
+			for _, f := range s.project(d.source).files[1:] {
+				snap.recipes = slices.DeleteFunc(snap.recipes, func(r checkable) bool { return r.path == f.path && r.path != d.path })
 			}
 		}
 	}
+	for _, r := range snap.recipes {
+		if r.space != nil {
+			snap.spaces[r.space.path] = r.space.text
+		}
+	}
+	snap.secret = s.opt.Secret
 	snap.opt = s.options(snap.texts)
 	return snap
 }
@@ -105,10 +113,20 @@ func (snap *snapshot) run() (out checked) {
 	for path := range snap.texts {
 		out.files[path] = findings{uri: snap.uris[path]} // so that old findings go away
 	}
-	for _, path := range snap.recipes {
-		view, found := look(path, snap.opt)
+	for _, r := range snap.recipes {
+		opt := snap.opt
+		if snap.secret != nil {
+			dir, text := filepath.Dir(r.path), ""
+			if r.space != nil {
+				dir, text = filepath.Dir(r.space.path), r.space.text
+			}
+			if space, _ := workspace.Parse(dir, text); space != nil {
+				opt.Secret = snap.secret(space)
+			}
+		}
+		view, found := look(r.path, opt)
 		for _, d := range callersPart(view, found) {
-			snap.add(out.files, path, d)
+			snap.add(out.files, r.path, d)
 		}
 	}
 	for path, text := range snap.spaces {
@@ -122,24 +140,24 @@ func (snap *snapshot) run() (out checked) {
 
 // look compiles a recipe as from its own folder, so that messages call files by short names.
 func look(path string, opt compile.Options) (*compile.View, diag.List) {
-	opt.Dir = filepath.Dir(path)
+	opt.Dir, opt.Open = filepath.Dir(path), true
 	return compile.Look(filepath.Base(path), opt)
 }
 
 // callersPart makes remarks of what is no mistake in an editor, where nobody gives -p: parameters that the caller must
-// give, and variables that are not set here.
+// give, variables and secrets that are not there.
 func callersPart(v *compile.View, l diag.List) diag.List {
 	asks := map[string]bool{}
 	if v.Recipe != nil {
 		for _, q := range v.Recipe.Params {
-			asks[fmt.Sprintf("parameter %s is not given", q.Name)] = q.Default == nil
+			asks[fmt.Sprintf("parameter %s is not given: what depends on it is not checked", q.Name)] = q.Default == nil
 		}
 		for _, e := range v.Recipe.Env {
 			asks[fmt.Sprintf("environment variable %s is not set", e.Name)] = true
 		}
 	}
 	for i := range l {
-		if asks[l[i].Summary] {
+		if s := l[i].Summary; asks[s] || strings.HasPrefix(s, "secret ") && strings.Contains(s, " is not there: ") {
 			l[i].Severity = diag.Info
 		}
 	}
@@ -178,7 +196,8 @@ func (snap *snapshot) add(files map[string]findings, recipe string, d diag.Diagn
 	}
 	all := files[path]
 	all.uri = snap.uri(path)
-	if len(all.list) < maxFindings && !slices.ContainsFunc(all.list, func(o diagnostic) bool { return reflect.DeepEqual(o, out) }) {
+	twin := func(o diagnostic) bool { return o.Range == out.Range && o.Message == out.Message } // through another recipe
+	if len(all.list) < maxFindings && !slices.ContainsFunc(all.list, twin) {
 		all.list = append(all.list, out)
 	}
 	files[path] = all

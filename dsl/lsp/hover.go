@@ -9,6 +9,7 @@ import (
 	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/dsl/lsp/internal/outline"
+	"github.com/belay-ml/belay/dsl/workspace"
 )
 
 // hover is what there is to say about an offset; "" for nothing. from and to are the bytes it is about.
@@ -164,7 +165,7 @@ func (p *project) nameDoc(u use, i int, stage string) string {
 	case "env":
 		return "environment variable **" + names[1] + "**"
 	case "secret":
-		return "secret **" + names[1] + "**"
+		return "secret **" + names[1] + "**" + p.secretFrom(names[1])
 	}
 	if strings.Contains(names[1], "=") && len(names) == 2 {
 		return "instance **" + names[1] + "** of " + p.stageDoc(root)
@@ -173,6 +174,16 @@ func (p *project) nameDoc(u use, i int, stage string) string {
 		return p.portDoc(root, port)
 	}
 	return ""
+}
+
+// secretFrom says where the workspace file has a secret from.
+func (p *project) secretFrom(name string) string {
+	if f := p.workspace(); f != nil {
+		if n := f.outline().Follow("secrets", name); n != nil {
+			return " from `" + showValue(plainValue(n)) + "` of " + workspace.Name
+		}
+	}
+	return " from the environment variable of its name"
 }
 
 // valueDoc is an expression's type and, where it is known without running anything, its value.

@@ -20,7 +20,7 @@ func recipeDocs() map[string]string {
 		"doc":      "What the recipe is for.",
 		"extends":  "A recipe to build on, or a list of them: maps merge key by key, lists and values replace, `key+:` appends to a list, `key: !unset` removes a key.",
 		"model":    "The model: a registry name such as `qwen2-7b`, or a map such as `{family: llama, num_layers: 4}`. Expressions read it as `${model.num_layers}`.",
-		"params":   "What a caller may set with `-p name=value`: a default, or a declaration `{type, default, min, max, enum, doc}`. Expressions read `${params.name}`.",
+		"params":   "What a caller may set with `-p name=value`: a default, or a declaration `{type, default, min, max, enum, kind, doc}`. Expressions read `${params.name}`.",
 		"parallel": "The layout for every stage that takes one: `{tp: 4, pp: 2}`. What a stage writes itself wins.",
 		"env":      "Environment variables that expressions may read as `${env.NAME}`: a list of names, or a map of defaults.",
 		"stages":   "The stages by name. `${name.port}` in another stage makes an edge of the graph.",
@@ -37,8 +37,8 @@ func stageDocs() map[string]string {
 		"matrix":    "Axes, `{seed: [1, 2]}`: every combination is an instance. `include` and `exclude` add and remove combinations; `\"${other.matrix}\"` takes over those of another stage.",
 		"needs":     "Stages to wait for without reading them.",
 		"on":        "The target it runs on.",
-		"resources": "What it holds while it runs: `{cpu: 2}`.",
-		"retries":   "How often, and after what, it is tried again when it fails.",
+		"resources": "What it claims while it runs: `{cpu: 2, memory: 8GiB, npu: 1, net: true, mutex: [name]}`.",
+		"retries":   "Further attempts after a failure: a number, or `{max: 3, on: [network, timeout], backoff: 10s}`.",
 		"timeout":   "How long it may take: `90s`, `30m`, `2h30m`.",
 		"cache":     "`false` runs it every time.",
 		"doc":       "What the stage is for.",
@@ -53,6 +53,7 @@ func paramDocs() map[string]string {
 		"min":     "The smallest value.",
 		"max":     "The largest value.",
 		"enum":    "The values there are.",
+		"kind":    "The kind of artifact; any when it is not given.",
 		"doc":     "What it is for.",
 	}
 }
@@ -62,7 +63,7 @@ func typeDocs() map[string]string {
 	return map[string]string{
 		"string": "text", "int": "a whole number", "float": "a number", "bool": "true or false",
 		"path": "a path, relative to the file that it is written in", "list": "a list", "map": "a map",
-		"artifact": "an artifact of a kind: a path, or a port of a stage where the recipe is used as one",
+		"artifact": "a path, or, for a recipe that is used as a stage, a port of another",
 	}
 }
 

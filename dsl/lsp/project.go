@@ -218,7 +218,7 @@ func (p *project) kind(stage string) *kind { return p.s.kinds[p.word("stages", s
 // sub is the recipe that a stage uses; nil when it uses a kind.
 func (p *project) sub(stage string) *project {
 	uses := p.word("stages", stage, "uses")
-	if !isFile(uses) || p.depth >= maxSubs {
+	if !compile.IsRecipe(uses) || p.depth >= maxSubs {
 		return nil
 	}
 	for _, f := range p.all("stages", stage) {
@@ -248,6 +248,9 @@ func (p *project) fields(stage string) []param.Field {
 	}
 	return out
 }
+
+// pathOnly stands as the kind of a parameter that takes paths and no artifacts.
+const pathOnly artifact.Kind = "path"
 
 // param is a parameter of the recipe as a field.
 func (p *project) param(name string) param.Field {
@@ -294,8 +297,13 @@ func (p *project) param(name string) param.Field {
 		f.Type, f.Elem = param.List, &param.Field{}
 	case "map":
 		f.Type, f.Elem = param.Map, &param.Field{}
-	case "path", "artifact":
+	case "path":
+		f.Type, f.Kinds = param.Input, []artifact.Kind{pathOnly}
+	case "artifact":
 		f.Type = param.Input
+		if kind := p.word("params", name, "kind"); kind != "" {
+			f.Kinds = []artifact.Kind{artifact.Kind(kind)}
+		}
 	}
 	for key, bound := range map[string]**float64{"min": &f.Min, "max": &f.Max} {
 		switch x := plainValue(p.value("params", name, key)).(type) {

@@ -25,10 +25,12 @@ var ErrNoShutdown = errors.New("the client left without a shutdown request")
 
 // Options are what a server works with.
 type Options struct {
-	Compile compile.Options                      // stage kinds, environment; Over is the server's
-	Version string                               // of the program, for the client's log
-	Log     func(text string)                    // told of panics and of what the client does wrong; nil drops it
-	After   func(time.Duration) <-chan time.Time // nil is time.After
+	Compile compile.Options // stage kinds, environment; Over is the server's
+	Version string          // of the program, for the client's log
+	// Secret is compile.Options.Secret for the recipes of a workspace; nil knows none.
+	Secret func(*workspace.File) func(name string) (ok bool, why string)
+	Log    func(text string)                    // told of panics and of what the client does wrong; nil drops it
+	After  func(time.Duration) <-chan time.Time // nil is time.After
 }
 
 // Server is one conversation with a client.

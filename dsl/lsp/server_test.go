@@ -16,6 +16,7 @@ import (
 
 	"github.com/belay-ml/belay/dsl/lsp"
 	"github.com/belay-ml/belay/dsl/lsp/internal/rpc"
+	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 )
@@ -365,6 +366,26 @@ func TestOldFindingsAreNotShownOverNewText(t *testing.T) {
 	close(release)
 	if d := c.diagnostics(uri); d.Version != 2 || len(d.Diagnostics) != 0 {
 		t.Errorf("have %+v", d)
+	}
+}
+
+func TestSecretsAreLookedForWhereTheWorkspaceSays(t *testing.T) {
+	t.Parallel()
+	opt := options()
+	opt.Secret = func(space *workspace.File) func(string) (bool, string) {
+		return func(name string) (bool, string) { _, ok := space.Secrets[name]; return ok, "not in " + space.Dir }
+	}
+	c := dial(t, opt)
+	c.call("initialize", json.RawMessage(everything))
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "belay.yaml"), []byte("secrets: {THERE: {env: X}}\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	uri := "file://" + filepath.Join(dir, "sub", "r.yaml")
+	c.open(uri, "belay: 1\nstages:\n  a: {uses: hf-download, with: {repo: x, token: \"${secret.THERE}\"}}\n  b: {uses: hf-download, with: {repo: x, token: \"${secret.GONE}\"}}\n")
+	d := c.diagnostics(uri)
+	if len(d.Diagnostics) != 1 || d.Diagnostics[0].Severity != 3 || !strings.HasPrefix(d.Diagnostics[0].Message, "secret GONE is not there: not in "+dir) {
+		t.Errorf("have %+v", d.Diagnostics)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/lsp/internal/outline"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/param"
@@ -82,6 +83,12 @@ func (p *project) paramSlot(keys []string) slot {
 	case len(keys) == 1:
 		f := p.param(keys[0])
 		return slot{keys: words(ast.ParamKeys(), paramDocs()), field: &f}
+	case keys[1] == "kind":
+		var s slot
+		for _, k := range artifact.Kinds() {
+			s.values = append(s.values, word{string(k), ""})
+		}
+		return s
 	case keys[1] == "type":
 		return slot{values: words(ast.ParamTypes(), typeDocs())}
 	case keys[1] == "default":
@@ -111,6 +118,10 @@ func (p *project) stageSlot(stage string, keys []string) slot {
 		return slot{values: []word{{"false", "run it every time"}, {"true", ""}}, exprs: true}
 	case "doc":
 		return slot{}
+	case "retries":
+		return fieldSlot(compile.RetrySchema().Fields, keys[1:], true)
+	case "resources":
+		return fieldSlot(compile.ResourcesSchema().Fields, keys[1:], true)
 	case "matrix":
 		return p.matrixSlot(stage, keys[1:])
 	}
@@ -169,6 +180,9 @@ func given(n *outline.Node, f *param.Field) bool {
 
 // accepts says whether an input field takes a port.
 func accepts(f *param.Field, port artifact.Port) bool {
+	if f != nil && slices.Contains(f.Kinds, pathOnly) {
+		return false
+	}
 	return f == nil || len(f.Kinds) == 0 || port.Kind == artifact.Unspecified ||
 		slices.ContainsFunc(f.Kinds, func(k artifact.Kind) bool { return artifact.Accepts(k, port.Kind) })
 }

@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/lsp/internal/outline"
@@ -82,9 +81,4 @@ func readFile(path string) (string, bool) {
 		return "", false
 	}
 	return string(b), true
-}
-
-// isFile says whether the `uses` of a stage names a recipe rather than a kind.
-func isFile(uses string) bool {
-	return strings.HasSuffix(uses, ".yaml") || strings.HasSuffix(uses, ".yml") || strings.ContainsAny(uses, `/\`)
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/key"
@@ -28,6 +27,7 @@ type Store struct {
 	work string // the workspace
 	warn func(text string)
 	stat *statCache
+	step func(name string) // told about every step of writing, for tests that kill there; nil outside them
 
 	tmp struct {
 		sync.Mutex
@@ -39,6 +39,10 @@ type Store struct {
 // Open opens the store of a workspace, making it when there is none, and removes what dead processes left
 // behind. warn is told about damage that was found and repaired; it may be nil.
 func Open(workspace string, warn func(text string)) (*Store, error) {
+	return openStepping(workspace, warn, nil)
+}
+
+func openStepping(workspace string, warn, step func(string)) (*Store, error) {
 	abs, err := filepath.Abs(workspace)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -46,10 +50,14 @@ func Open(workspace string, warn func(text string)) (*Store, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn}
+	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, step: step}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, s.Explain(fmt.Errorf("open store: %w", err))
+	}
+	if !writable(s.root) {
+		warn(s.root + " cannot be written: the results in it can be used, new ones cannot be made")
+		return s, nil
 	}
 	s.sweep()
 	return s, nil
@@ -96,6 +104,13 @@ func (s *Store) Workspace() string { return s.work }
 // Stats is the cache of source files' digests.
 func (s *Store) Stats() artifact.StatCache { return sources{s.stat} }
 
+// at tells where writing is.
+func (s *Store) at(step string) {
+	if s.step != nil {
+		s.step(step)
+	}
+}
+
 func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.root}, elem...)...)
 }
@@ -112,19 +127,6 @@ func (s *Store) Artifact(d artifact.Digest) string {
 
 // RunDir is the folder of a run.
 func (s *Store) RunDir(id string) string { return s.path("runs", id) }
-
-// NewRun makes the folder of a new run. Its ID is the time in UTC with a random end, so IDs sort by time.
-func (s *Store) NewRun(now time.Time) (id, dir string, err error) {
-	id = now.UTC().Format("20060102-150405") + "-" + random(2)
-	dir = s.RunDir(id)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", "", fmt.Errorf("make run folder: %w", err)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", "", fmt.Errorf("make run folder: %w", err)
-	}
-	return id, dir, nil
-}
 
 func random(bytes int) string {
 	b := make([]byte, bytes)
@@ -151,7 +153,7 @@ func (s *Store) tmpDir() (string, error) {
 	return dir, nil
 }
 
-// sweep removes the temporary files and the scratch of processes that are gone. Failures do no harm: the next
+// sweep removes the temporary files, the scratch and the lock files of processes that are gone. Failures do no harm: the next
 // Open tries again.
 func (s *Store) sweep() {
 	list, _ := os.ReadDir(s.path("tmp"))
@@ -183,5 +185,12 @@ func (s *Store) sweep() {
 		}
 		removeAll(s.path("work", item.Name()))
 		lock.Release()
+	}
+	// A lock file that nobody holds stands in nobody's way; it only looks as if.
+	list, _ = os.ReadDir(s.path("locks"))
+	for _, item := range list {
+		if f, err := flockFile(s.path("locks", item.Name())); err == nil {
+			(&Lock{file: f}).Release()
+		}
 	}
 }
