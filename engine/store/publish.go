@@ -46,6 +46,11 @@ func (s *Store) publish(ctx context.Context, sc *Scratch, ports []artifact.Port,
 	if err := writeSynced(filepath.Join(pub, "manifest.json"), text); err != nil {
 		return nil, err
 	}
+	release, err := s.share(ctx) // between an artifact that was there already and its record nobody may collect it
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := s.install(ctx, pub, &m); err != nil {
 		return nil, err
 	}
