@@ -387,7 +387,7 @@ func TestACollectionRemovesExactlyWhatNothingReaches(t *testing.T) {
 		b := &shelf{s, rt}
 		m := &model{parents: map[string][]string{}, age: map[string]int{}, pins: map[string]bool{}, lasts: map[string]bool{}, links: map[string]bool{}}
 		recs := map[string]*Record{}
-		n := rapid.IntRange(1, 12).Draw(rt, "artifacts")
+		n := rapid.IntRange(1, 8).Draw(rt, "artifacts")
 		for i := range n {
 			name := fmt.Sprint("n", i)
 			parents := map[string]artifact.Digest{}
