@@ -33,6 +33,11 @@
 // A running stage holds tokens: cores, the network, one of the jobs. What fits starts, in the order of the graph.
 // Of equal work (one key) only one instance runs; the others take its result.
 //
+// # Lock file
+//
+// Options.Lock replaces what a stage's parameters say loosely (engine.Pinner) before keys are computed, and says what
+// sources should hold; Lock makes one. See package lockfile.
+//
 // # Secrets
 //
 // Values of secret variables and parameters are cut out of everything that a stage says: events, errors, notes.

@@ -51,6 +51,7 @@ func (r *runner) execute(i, cpu int) (rec *store.Record, ran bool, err error) {
 	if err != nil {
 		return nil, true, err
 	}
+	in.notePins(out.Notes)
 	m := artifact.Manifest{Stage: in.spec.Name, Version: in.spec.Version, Parents: r.nodes[i].inputs.parents,
 		Notes: secret.NewRedactor(in.secrets).Data(out.Notes),
 		Made: artifact.Made{Belay: r.opts.Belay, Recipe: r.graph.Recipe, RecipeDigest: r.graph.Digest, Node: n.ID,

@@ -27,6 +27,7 @@ type instance struct {
 	env     map[string]string // for In.Env
 	keyEnv  map[string]string
 	secrets []string
+	pins    []Pin // what the lock file put in the place of floating values
 }
 
 // input is one artifact that a node reads.
@@ -71,6 +72,7 @@ func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*in
 		p := problems[0]
 		return nil, fmt.Errorf("parameter %v: %s", p.Path, p.Summary)
 	}
+	in.pin(o.Lock)
 	withValues := *n
 	withValues.Params = in.values
 	if in.ports, err = withValues.Ports(); err != nil {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/belay-ml/belay/engine/lockfile"
 )
 
 // Options say what to run and with what. The zero value runs everything stale on all cores.
@@ -19,6 +21,10 @@ type Options struct {
 	Net       int // stages that may use the network at once; 0 means 4
 	Jobs      int // stages at once; 0 means no limit but the tokens
 	KeepGoing bool
+
+	Lock   *lockfile.File    // pins floating parameters and tells what sources should hold; nil for none
+	Locked bool              // what is not as Lock says is an error
+	Warn   func(text string) // told what differs from Lock when that is no error; may be nil
 
 	Backend string // class of the compute backend, for keys of stages whose results depend on it
 	Belay   string // version of the program, for provenance

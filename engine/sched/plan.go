@@ -43,6 +43,7 @@ type NodePlan struct {
 	Bytes     int64         // of the result; of the last one when stale
 	Took      time.Duration // that making the result took; the last time when stale
 	Last      *store.Last   // last success, when not fresh
+	Pins      []Pin         // what the lock file pins
 	Resumable bool          // an interrupted run left work to resume from
 }
 
@@ -85,7 +86,11 @@ func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Pl
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{graph: g, store: st, opts: o, insts: insts, resolver: &resolver{store: st},
+	sources := &resolver{store: st}
+	if err := o.honour(ctx, insts, want, sources); err != nil {
+		return nil, err
+	}
+	p := &planner{graph: g, store: st, opts: o, insts: insts, resolver: sources,
 		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
 	for i := range insts {
 		if err := p.node(ctx, i, force[i]); err != nil {
@@ -109,7 +114,7 @@ type planner struct {
 func (p *planner) node(ctx context.Context, i int, force bool) error {
 	in := p.insts[i]
 	n := &p.plan.Nodes[i]
-	*n = NodePlan{ID: in.node.ID, Stage: in.spec.Name, Pos: in.node.Pos}
+	*n = NodePlan{ID: in.node.ID, Stage: in.spec.Name, Pos: in.node.Pos, Pins: in.pins}
 	if why := offReason(p.insts, i, func(d int) bool { return p.plan.Nodes[d].Status == Off }); why != "" {
 		n.Status, n.Why = Off, why
 		return nil
