@@ -33,6 +33,7 @@ func newExplain(a *app) *cobra.Command {
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	return c
 }
 
@@ -41,6 +42,7 @@ type explanation struct {
 	planJSON
 	Parts   []partJSON        `json:"parts"`
 	Files   []string          `json:"files,omitempty"` // of inputs of which more than one file changed
+	Pins    []string          `json:"pins,omitempty"`  // by belay.lock
 	Origins map[string]string `json:"origins,omitempty"`
 }
 
@@ -68,6 +70,9 @@ func (a *app) explain(g *engine.Graph, p *sched.Planned, stage string) error {
 				}
 			}
 		}
+		for _, pin := range n.Pins {
+			e.Pins = append(e.Pins, pin.String())
+		}
 		for _, part := range partsOf(n.Parts) {
 			e.Parts = append(e.Parts, partJSON(part))
 		}
@@ -81,6 +86,9 @@ func (a *app) explain(g *engine.Graph, p *sched.Planned, stage string) error {
 			fmt.Fprintf(w, "%s (%s, %s): %s\n", e.ID, e.Kind, e.Pos, e.Status)
 			if e.Why != "" {
 				fmt.Fprintf(w, "  why: %s\n", e.Why)
+			}
+			for _, pin := range e.Pins {
+				fmt.Fprintf(w, "  %s\n", pin)
 			}
 			for _, c := range e.Changes {
 				fmt.Fprintf(w, "  changed: %s%s\n", c, originOf(c, e.Origins))

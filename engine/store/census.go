@@ -155,14 +155,17 @@ func (c *census) bytes(d artifact.Digest) int64 {
 	return 0
 }
 
-// lasts are the last successes of all instances of all recipes.
-func (s *Store) lasts(ctx context.Context) ([]Last, error) {
+// lasts are the last successes of all instances of all recipes, but for those in the folders to leave out.
+func (s *Store) lasts(ctx context.Context, but map[string]bool) ([]Last, error) {
 	var all []Last
 	recipes, err := s.list("last")
 	if err != nil {
 		return nil, fmt.Errorf("list last successes: %w", err)
 	}
 	for _, r := range recipes {
+		if but[r.Name()] {
+			continue
+		}
 		nodes, err := s.list("last", r.Name())
 		if err != nil {
 			return nil, fmt.Errorf("list last successes: %w", err)

@@ -19,9 +19,10 @@ import (
 
 // Collection says what a collection keeps, and whether it is more than a look.
 type Collection struct {
-	Days    int   // what was used within as many days stays
-	MaxSize int64 // bytes that the artifacts may take; 0 is no limit
-	Apply   bool  // remove; otherwise only tell
+	Days    int      // what was used within as many days stays
+	MaxSize int64    // bytes that the artifacts may take; 0 is no limit
+	Forget  []string // recipes whose last successes keep nothing and go too
+	Apply   bool     // remove; otherwise only tell
 	Now     time.Time
 }
 
@@ -41,9 +42,13 @@ const (
 	GoneScratch    = "scratch"    // what an interrupted stage could have gone on from
 	GoneQuarantine = "quarantine" // a damaged artifact
 	GoneEvents     = "events"     // the events of a run; its record and report stay
+	GoneLast       = "recipe"     // the last successes of a recipe that is to be forgotten
 	GoneListing    = "listing"    // of a source folder that no last success read
 	GoneRest       = "rest"       // locks and temporary files of dead processes
 )
+
+// ErrNoRecipe says that no recipe of a name ever succeeded here.
+var ErrNoRecipe = errors.New("nothing of it ever succeeded in this workspace")
 
 // Gone is one thing that a collection removes.
 type Gone struct {
@@ -160,11 +165,15 @@ func (s *Store) doomed(ctx context.Context, o Collection, c *census) (*Collected
 	if !living.IsZero() {
 		living = living.Add(-s.grain)
 	}
-	r, err := s.mark(ctx, c, cutoff, living)
+	out := &Collected{}
+	forget, err := s.forgotten(out, o.Forget)
 	if err != nil {
 		return nil, err
 	}
-	out := &Collected{}
+	r, err := s.mark(ctx, c, forget, cutoff, living)
+	if err != nil {
+		return nil, err
+	}
 	s.artifacts(out, o, r)
 	s.records(out, c)
 	old := func(t time.Time) bool { return t.Before(cutoff) && (living.IsZero() || t.Before(living)) }
@@ -176,6 +185,26 @@ func (s *Store) doomed(ctx context.Context, o Collection, c *census) (*Collected
 		out.Bytes += g.Bytes
 	}
 	return out, nil
+}
+
+// forgotten finds the last successes of recipes that are to be forgotten, and gives the names of their folders.
+func (s *Store) forgotten(out *Collected, recipes []string) (map[string]bool, error) {
+	names := map[string]bool{}
+	for _, r := range recipes {
+		path := s.path("last", fileName(r))
+		st, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("forget recipe %s: %w", r, ErrNoRecipe)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !names[fileName(r)] {
+			out.Gone = append(out.Gone, Gone{What: GoneLast, Name: r, Recipe: r, Used: st.ModTime(), Why: "to be forgotten", paths: []string{path}})
+		}
+		names[fileName(r)] = true
+	}
+	return names, nil
 }
 
 // artifacts decides which artifacts go, those of longest ago first.

@@ -30,8 +30,8 @@ type reach struct {
 	seen   map[*artifact.Manifest]bool
 }
 
-// mark finds what pins, links, running processes, last successes and the days keep.
-func (s *Store) mark(ctx context.Context, c *census, cutoff, living time.Time) (*reach, error) {
+// mark finds what pins, links, running processes, last successes (but those in the folders to forget) and the days keep.
+func (s *Store) mark(ctx context.Context, c *census, forget map[string]bool, cutoff, living time.Time) (*reach, error) {
 	r := &reach{store: s, census: c, claims: map[artifact.Digest]claim{}, seen: map[*artifact.Manifest]bool{}}
 	pins, err := s.Pins()
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Store) mark(ctx context.Context, c *census, cutoff, living time.Time) (
 	for d := range links {
 		r.claim(d, linked)
 	}
-	if r.lasts, err = s.lasts(ctx); err != nil {
+	if r.lasts, err = s.lasts(ctx, forget); err != nil {
 		return nil, err
 	}
 	for _, l := range r.lasts {
