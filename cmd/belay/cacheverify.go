@@ -65,10 +65,7 @@ that are whole but writable are made read-only again. The exit code is 20 when a
 			slices.SortFunc(out.Damage, func(a, b damageJSON) int {
 				return cmp.Or(cmp.Compare(a.Artifact, b.Artifact), cmp.Compare(a.Key, b.Key))
 			})
-			err = a.print(out, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "%d artifacts are whole, %d are damaged\n", out.Whole, out.Damaged)
-				return err
-			})
+			err = a.print(out, out.text)
 			if err == nil && out.Damaged > 0 {
 				return reported(fault.Data)
 			}
@@ -77,27 +74,39 @@ that are whole but writable are made read-only again. The exit code is 20 when a
 	}
 }
 
+func (js verifyJSON) text(w io.Writer) error {
+	if len(js.Damage) > 0 {
+		rows := [][]string{{"DAMAGED", "STAGE", "RECIPE", "WHY"}}
+		for _, d := range js.Damage {
+			name := "artifact " + short(d.Artifact)
+			if d.Key != "" {
+				name = "key " + short(d.Key)
+			}
+			rows = append(rows, []string{name, d.Node, d.Recipe, d.Why})
+		}
+		if err := table(w, rows); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "%d artifacts are whole, %d are damaged\n", js.Whole, js.Damaged)
+	return err
+}
+
 // judge adds a verdict to the result, and tells what a person should know.
 func (a *app) judge(out *verifyJSON, v store.Verdict) {
 	d := damageJSON{Artifact: string(v.Digest), Key: string(v.Key)}
-	name := "artifact " + v.Digest.Short()
-	if v.Key != "" {
-		name = "key " + v.Key.Short()
-	}
 	if m := v.Manifest; m != nil {
 		d.Stage, d.Node, d.Recipe = m.Stage, m.Made.Node, m.Made.Recipe
-		name += fmt.Sprintf(" (%s of %s)", d.Node, d.Recipe)
 	}
 	switch {
-	case v.Damage != nil:
+	case v.Damage != nil: // the store says where it lies now
 		d.Why = v.Damage.Error()
 		out.Damaged++
 		out.Damage = append(out.Damage, d)
-		a.warn(name + ": " + d.Why)
 		return
 	case v.Mended != "":
 		out.Mended++
-		a.warn(name + ": " + v.Mended + ", read-only again")
+		a.warn(fmt.Sprintf("artifact %s (%s of %s): %s, read-only again", v.Digest.Short(), d.Node, d.Recipe, v.Mended))
 	}
 	out.Whole++
 	out.Bytes += v.Bytes
