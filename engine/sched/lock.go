@@ -68,7 +68,7 @@ func (in *instance) notePins(notes map[string]any) {
 // honour compares the wanted nodes with the lock file, if there is one. What differs from it or is not in it is an error
 // when the run is bound to it; otherwise changed sources are warned of.
 func (o Options) honour(ctx context.Context, insts []*instance, want []bool, r *resolver) error {
-	if o.Lock == nil {
+	if o.Lock == nil && !o.Locked {
 		return nil
 	}
 	var strays, warnings []string

@@ -97,7 +97,25 @@ func (s *Store) collect(ctx context.Context, o Collection) (*Collected, error) {
 		return nil, err
 	}
 	out, err := s.moveAway(ctx, o, seen, trash)
-	return out, errors.Join(err, removeAll(trash))
+	return out, errors.Join(err, s.empty(ctx, trash))
+}
+
+// empty removes what was moved away. Cut short, it leaves the rest to the next Open, as a process that died would.
+func (s *Store) empty(ctx context.Context, trash string) error {
+	list, err := os.ReadDir(trash)
+	if err != nil {
+		return err
+	}
+	for _, item := range list {
+		if ctx.Err() != nil {
+			dir := s.path("tmp", "trash-"+random(4))
+			return errors.Join(ctx.Err(), os.WriteFile(dir+".lock", nil, 0o644), os.Rename(trash, dir))
+		}
+		if err := removeAll(filepath.Join(trash, item.Name())); err != nil {
+			return err
+		}
+	}
+	return os.Remove(trash)
 }
 
 // moveAway decides what goes and moves it into trash, while nobody looks anything up.

@@ -26,8 +26,9 @@ type guard struct {
 	users int
 }
 
-// share keeps collections out until release is called. Where the store cannot be written no lock can be taken, and
-// no collection happens either.
+// share keeps collections out until release is called. Where not even a lock can be taken, as on some read-only file
+// systems, nothing can be collected either. A process that may read the store but not write to it cannot say that it
+// lives: do not collect beside it.
 func (s *Store) share(ctx context.Context) (release func(), err error) {
 	g := &s.guard
 	g.mu.Lock()
@@ -66,7 +67,11 @@ func (s *Store) exclude(ctx context.Context) (release func(), err error) {
 }
 
 func (s *Store) openGuard() (*os.File, error) {
-	return os.OpenFile(s.path(guardFile), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(s.path(guardFile), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return os.Open(s.path(guardFile)) // of somebody else
+	}
+	return f, nil
 }
 
 func (g *guard) close() {
@@ -126,7 +131,7 @@ func (s *Store) use(path string) {
 	}
 }
 
-// touch gives a file the time that its file system has now. A store that cannot be written is not collected either.
+// touch gives a file the time that its file system has now.
 func touch(path string) {
 	now := []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}
 	unix.UtimesNanoAt(unix.AT_FDCWD, path, now, 0)
