@@ -31,6 +31,7 @@ func newPlan(a *app) *cobra.Command {
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	return c
 }
 
@@ -40,7 +41,7 @@ func (a *app) planned(ctx context.Context, p *project, opt sched.Options) (*sche
 		return nil, err
 	}
 	defer st.Close()
-	return sched.Plan(ctx, p.graph, st, opt)
+	return sched.Plan(ctx, p.graph, st, a.locked(p, opt))
 }
 
 // planJSON is one stage of `belay plan --json`.

@@ -53,6 +53,11 @@
 // The first failure stops new work, and whoever waits to begin; stages that run are let end. The exit code is the
 // highest band of all failures, and that of a cancellation when there was one.
 //
+// # Lock file
+//
+// Options.Lock replaces what a stage's parameters say loosely (engine.Pinner) before keys are computed, and says what
+// sources should hold; Lock makes one. See package lockfile.
+//
 // # Secrets
 //
 // Parameters hold secrets by name (secret.Text). Just before a stage runs, the vault finds the values of its own and of
