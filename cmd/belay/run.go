@@ -24,6 +24,7 @@ type runFlags struct {
 	until, force []string
 	jobs, cpus   int
 	dryRun, keep bool
+	watch        bool
 	target       string
 }
 
@@ -37,6 +38,9 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
+			if f.watch {
+				return a.watch(c.Context(), args[0], args[1:], f)
+			}
 			return a.run(c.Context(), args[0], args[1:], f)
 		},
 	}
@@ -46,17 +50,26 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at a time; 0 means as many as the cores allow")
 	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means all")
 	c.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would run")
+	c.Flags().BoolVarP(&f.watch, "watch", "w", false, "run again whenever the recipe or a file that it reads changes")
 	c.Flags().BoolVarP(&f.keep, "keep-going", "k", false, "go on with independent stages after a failure")
 	c.Flags().StringVar(&f.target, "on", "local", "where to run; local is this machine")
 	return c
 }
 
-func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags) error {
+// check refuses flags that cannot be honoured.
+func (f runFlags) check() error {
 	switch {
 	case f.target != "local":
 		return fault.New(fault.Usage, "--on %s: there is no such target", f.target).WithHint("local is the only target: leave --on out")
 	case f.jobs < 0 || f.cpus < 0:
 		return fault.New(fault.Usage, "--jobs and --cpus: want 0 or more")
+	}
+	return nil
+}
+
+func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags) error {
+	if err := f.check(); err != nil {
+		return err
 	}
 	p, err := a.project(recipe, f.recipeFlags)
 	if err != nil {
