@@ -100,8 +100,9 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 	opt.RunID = record.NewID(began)
 	dir := st.RunDir(opt.RunID)
 	var rec *record.Recorder
-	finish := func() {}
+	finish, opened := func() {}, false
 	sink := &late{open: func() event.Sink {
+		opened = true
 		progress, done := a.progress(durations(p.graph, st))
 		finish = done
 		var err error
@@ -122,7 +123,11 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 		run := rec.Run()
 		end.run, end.page = &run, filepath.Join(dir, record.ReportFile)
 	}
-	if err := a.summary(end); err != nil && runErr == nil {
+	err := a.summary(end)
+	if opened {
+		a.tell(ctx, p, end)
+	}
+	if err != nil && runErr == nil {
 		return err
 	}
 	return runErr
