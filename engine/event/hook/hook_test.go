@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -152,6 +154,10 @@ func TestARedirectOnTheSameServerKeepsTheRequest(t *testing.T) {
 	if d := cmp.Diff([]string{"POST /here Bearer s3cret-value {}", "POST /there Bearer s3cret-value {}"}, s.seen); d != "" {
 		t.Error(d)
 	}
+	get := serve(t, moved(303, func() string { return "/there" }))
+	if err := deliver(t, Message{Body: []byte("{}")}, webhook(get.URL)); !strings.Contains(err, "leads elsewhere") || len(get.seen) != 1 {
+		t.Errorf("a redirect that loses the message: %q after %v", err, get.seen)
+	}
 	round := serve(t, moved(308, func() string { return "/" }))
 	if err := deliver(t, Message{Body: []byte("{}")}, webhook(round.URL)); !strings.Contains(err, "leads elsewhere") || len(round.seen) > maxRedirects+2 {
 		t.Errorf("%q after %d requests", err, len(round.seen))
@@ -230,9 +236,41 @@ func TestAFailingCommandTellsItsLastLine(t *testing.T) {
 	if err := deliver(t, Message{}, loud); err != "hook 1: exit status 1: end" {
 		t.Errorf("%d bytes", len(err))
 	}
-	slow := Hook{Name: "hook 1", Command: "sleep 600 & sleep 600", Timeout: 50 * time.Millisecond}
+	slow := Hook{Name: "hook 1", Command: "exec sleep 600", Timeout: 50 * time.Millisecond}
 	if err := deliver(t, Message{}, slow); err != "hook 1: no end within its timeout of 50ms" {
 		t.Error(err)
+	}
+}
+
+func TestACommandThatIsCutShortEndsWithWhatItStarted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	h := Hook{Name: "hook 1", Command: "sleep 600 & echo $! > new; mv new pid; wait", Dir: dir, Timeout: time.Hour}
+	ended := make(chan []error)
+	go func() { ended <- Deliver(ctx, []Hook{h}, Message{}, find) }()
+	text, err := os.ReadFile(filepath.Join(dir, "pid"))
+	for err != nil && t.Context().Err() == nil {
+		runtime.Gosched()
+		text, err = os.ReadFile(filepath.Join(dir, "pid"))
+	}
+	cancel()
+	if errs := <-ended; len(errs) != 1 || errs[0].Error() != "hook 1: interrupted" {
+		t.Error(errs)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A dead process stays a zombie until its new parent looks after it.
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	for tries := 0; err == nil && !strings.Contains(string(stat), ") Z ") && tries < 1000; tries++ {
+		runtime.Gosched()
+		stat, err = os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	}
+	if err == nil && !strings.Contains(string(stat), ") Z ") {
+		t.Errorf("the child lives on: %s", stat)
 	}
 }
 
