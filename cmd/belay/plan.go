@@ -111,7 +111,11 @@ func (a *app) plan(ctx context.Context, p *project, opt sched.Options) error {
 		if n.Bytes > 0 {
 			bytes = size(n.Bytes)
 		}
-		rows = append(rows, []string{n.ID, ink.status(n.Status), bytes, took, n.Why})
+		why := n.Why
+		if r := n.Record; r != nil && (r.Made.Recipe != p.graph.Recipe || r.Made.Node != n.ID) {
+			why = fmt.Sprintf("made as %s of recipe %s", r.Made.Node, r.Made.Recipe)
+		}
+		rows = append(rows, []string{n.ID, ink.status(n.Status), bytes, took, why})
 	}
 	return a.print(js, func(w io.Writer) error {
 		if err := table(w, rows); err != nil {
