@@ -55,8 +55,9 @@ func (f *recipeFlags) register(c *cobra.Command) {
 
 // project is a checked recipe and the workspace that it lies in.
 type project struct {
-	space *workspace.File
-	graph *engine.Graph
+	space   *workspace.File
+	graph   *engine.Graph
+	secrets *secrets
 }
 
 // project checks a recipe and its workspace file. Diagnostics go to stderr; errors end the command with the
@@ -70,6 +71,8 @@ func (a *app) project(path string, f recipeFlags) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := a.secrets(space)
+	opt.Secret = s.Known
 	g, found := compile.File(path, opt)
 	if err := a.diagnose(found); err != nil {
 		return nil, err
@@ -77,7 +80,7 @@ func (a *app) project(path string, f recipeFlags) (*project, error) {
 	if g == nil {
 		return nil, reported(fault.Recipe)
 	}
-	return &project{space: space, graph: g}, nil
+	return &project{space: space, graph: g, secrets: s}, nil
 }
 
 func (a *app) options(f recipeFlags) (compile.Options, error) {
@@ -205,11 +208,13 @@ func (a *app) complain(err error, code int, hint string) {
 }
 
 // print writes v as JSON, or calls text.
-func (a *app) print(v any, text func(w io.Writer) error) error {
+func (a *app) print(v any, text func(w io.Writer) error) error { return a.printTo(a.stdout, v, text) }
+
+func (a *app) printTo(to io.Writer, v any, text func(w io.Writer) error) error {
 	if !a.json {
-		return text(a.stdout)
+		return text(to)
 	}
-	enc := json.NewEncoder(a.stdout)
+	enc := json.NewEncoder(to)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -10,10 +11,12 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
 	"github.com/belay-ml/belay/engine/event/report"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -23,6 +26,8 @@ type runFlags struct {
 	recipeFlags
 	until, force []string
 	jobs, cpus   int
+	npus         int
+	memory       string
 	dryRun, keep bool
 	watch        bool
 	target       string
@@ -48,7 +53,9 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 	c.Flags().StringSliceVar(&f.until, "until", nil, "run nothing that comes after these stages")
 	c.Flags().StringSliceVar(&f.force, "force", nil, "run these stages even when they are fresh; \"*\" is all")
 	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at a time; 0 means as many as the cores allow")
-	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means all")
+	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means what belay.yaml says, or all")
+	c.Flags().StringVar(&f.memory, "memory", "", "memory that stages may claim together (20GiB); empty means what belay.yaml says, or all")
+	c.Flags().IntVar(&f.npus, "npus", 0, "NPUs to use; 0 means what belay.yaml says, or none")
 	c.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would run")
 	c.Flags().BoolVarP(&f.watch, "watch", "w", false, "run again whenever the recipe or a file that it reads changes")
 	c.Flags().BoolVarP(&f.keep, "keep-going", "k", false, "go on with independent stages after a failure")
@@ -61,8 +68,8 @@ func (f runFlags) check() error {
 	switch {
 	case f.target != "local":
 		return fault.New(fault.Usage, "--on %s: there is no such target", f.target).WithHint("local is the only target: leave --on out")
-	case f.jobs < 0 || f.cpus < 0:
-		return fault.New(fault.Usage, "--jobs and --cpus: want 0 or more")
+	case f.jobs < 0 || f.cpus < 0 || f.npus < 0:
+		return fault.New(fault.Usage, "--jobs, --cpus and --npus: want 0 or more")
 	}
 	return nil
 }
@@ -75,15 +82,20 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 	if err != nil {
 		return err
 	}
+	opt := f.options(only)
+	if err := f.grant(&opt, p.space.Resources); err != nil {
+		return err
+	}
 	if f.dryRun {
-		return a.plan(ctx, p, f.options(only))
+		return a.plan(ctx, p, opt)
 	}
 	st, err := a.store(p.space)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	return a.execute(ctx, p, st, f.options(only), f.params)
+	opt.Secret = p.secrets.Lookup(ctx)
+	return a.execute(ctx, p, st, opt, f.params)
 }
 
 func (f runFlags) options(only []string) sched.Options {
@@ -91,6 +103,30 @@ func (f runFlags) options(only []string) sched.Options {
 		Only: only, Until: f.until, Force: f.force, CPU: f.cpus, Jobs: f.jobs, KeepGoing: f.keep,
 		Backend: backendClass, Belay: version(),
 	}
+}
+
+// grant says what there is to hand out: flags come before the workspace file.
+func (f runFlags) grant(opt *sched.Options, has workspace.Resources) error {
+	opt.CPU, opt.NPU, opt.Net = cmp.Or(f.cpus, has.CPU), cmp.Or(f.npus, has.NPU), has.Net
+	var err error
+	if opt.Memory, err = memorySize(f.memory); err != nil {
+		return fault.New(fault.Usage, "--memory: %w", err).WithHint("write it as --memory 20GiB")
+	}
+	if opt.Memory > 0 {
+		return nil
+	}
+	if opt.Memory, err = memorySize(has.Memory); err != nil {
+		return fault.New(fault.Recipe, "%s: resources.memory: %w", workspace.Name, err).WithHint("write it as memory: 20GiB")
+	}
+	return nil
+}
+
+// memorySize is a size, or none.
+func memorySize(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return param.Bytes(text)
 }
 
 // execute runs a graph. Progress, a record and a report begin with the first event that shows work to do:
@@ -105,10 +141,15 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 		opened = true
 		progress, done := a.progress(durations(p.graph, st))
 		finish = done
+		run, secrets := recordOf(p.graph, opt.RunID, began, params)
+		run.Sources = sourcesOf(p.graph)
 		var err error
-		if rec, err = record.New(dir, recordOf(p.graph, opt.RunID, began, params)); err != nil {
+		if rec, err = record.New(dir, run); err != nil {
 			a.warn(fmt.Sprintf("this run leaves no record: %v", err))
 			return progress
+		}
+		if err := keepSources(dir, run.Sources, secrets); err != nil {
+			a.warn(fmt.Sprintf("the record of the run is not whole: %v", err))
 		}
 		return event.Tee(progress, rec)
 	}}

@@ -12,6 +12,8 @@ import (
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/check"
 	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/expr"
+	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/param"
 )
@@ -25,6 +27,12 @@ type Options struct {
 	Dir    string                      // working directory, absolute
 	Exists func(path string) (ok bool) // whether a source is there; nil asks the file system
 	Over   ast.Overlay                 // unsaved texts of files; nil is none
+	// Open takes a recipe without the parameters that a caller must give, with a warning: what depends on them is not
+	// checked, and the graph is not for running.
+	Open bool
+	// Secret says whether a secret is there, and if not, where it was looked for. It does not read the value. Nil
+	// knows none.
+	Secret func(name string) (ok bool, why string)
 }
 
 // File compiles the recipe at path, which is also how messages call it. The graph is nil when there are errors;
@@ -36,7 +44,7 @@ func File(path string, opt Options) (*engine.Graph, diag.List) {
 		return nil, l
 	}
 	b.graph.Recipe, b.graph.Origin = b.recipe.Name, path
-	b.graph.Digest = digest(b.recipe.Root, opt)
+	b.graph.Digest = digest(b.recipe.Root, opt, b.loaded...)
 	return b.graph, l
 }
 
@@ -46,17 +54,20 @@ func (b *builder) file(path string) diag.List {
 	if !filepath.IsAbs(abs) {
 		abs = filepath.Join(b.opt.Dir, path)
 	}
-	root, diags := ast.LoadOver(abs, path, b.opt.Over)
+	root, diags := b.loader.Load(abs, path, pos.Span{})
 	b.diags.Add(diags...)
 	if root == nil {
 		return finish(b.diags)
 	}
 	r, diags := ast.Decode(root)
 	b.diags.Add(diags...)
-	b.recipe = r
+	b.recipe, b.block = r, &block{name: path, identity: ast.Identity(abs), root: root, recipe: r}
 	b.kinds(r)
 	b.sets(b.opt.Sets)
 	b.build()
+	if outs, ok := b.outputs(); ok && !b.diags.HasErrors() {
+		b.links(outs)
+	}
 	return finish(b.diags)
 }
 
@@ -76,10 +87,13 @@ func finish(l diag.List) diag.List {
 }
 
 // digest is over what was merged and overridden, so that it does not change with comments or layout.
-func digest(root *ast.Node, opt Options) string {
+func digest(root *ast.Node, opt Options, used ...*block) string {
 	h := sha256.New()
 	// %#v prints maps with sorted keys and texts quoted.
 	fmt.Fprintf(h, "%#v\n%q\n%q\n", root.Value(), opt.Params, opt.Sets)
+	for _, k := range used {
+		fmt.Fprintf(h, "%#v\n", k.root.Value())
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
@@ -91,7 +105,10 @@ type kind struct {
 }
 
 func newBuilder(opt Options) *builder {
-	b := &builder{opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, graph: &engine.Graph{}, exists: map[string]bool{}}
+	b := &builder{shared: &shared{
+		opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, programs: map[string]*expr.Program{}, graph: &engine.Graph{},
+		exists: map[string]bool{}, loader: &ast.Loader{Over: opt.Over}, blocks: map[string]*block{},
+	}}
 	for _, s := range opt.Stages {
 		spec := s.Describe()
 		schema, err := param.Of(spec.Params)
@@ -110,7 +127,9 @@ func (b *builder) kinds(r *ast.Recipe) {
 	b.byName = make(map[string]*stage, len(r.Stages))
 	for i, s := range r.Stages {
 		st := &stage{Stage: s, index: i, kind: b.registry[s.Uses]}
-		if s.Uses != "" && st.kind == nil {
+		if isRecipe(s.Uses) && !s.Broken {
+			st.sub = b.subRecipe(s)
+		} else if s.Uses != "" && st.kind == nil {
 			b.diags.Errorf(s.UsesAt, check.Suggest(s.Uses, b.kindNames), "unknown stage kind %q", s.Uses)
 		}
 		b.stages[i] = st

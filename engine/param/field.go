@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // Lookup finds a field by its name or an alias; "lora.r" looks inside objects.
@@ -75,6 +77,8 @@ func show(v any) string {
 		return strconv.Quote(x)
 	case float64:
 		return shortest(x)
+	case secret.Text:
+		return "a secret"
 	}
 	switch k := reflect.TypeOf(v).Kind(); k {
 	case reflect.Map:

@@ -149,8 +149,14 @@ func allNames(fields []Field) []string {
 func (n *normalizer) value(f *Field, v any, path []string) (norm any, ok bool) {
 	wrong := func() (any, bool) {
 		hint := ""
-		if _, isText := v.(string); !isText && f.Type == String {
-			hint = "put it in quotes"
+		switch v.(type) {
+		case secret.Text:
+			hint = "a secret is text that only the running stage knows"
+		case string:
+		default:
+			if f.Type == String {
+				hint = "put it in quotes"
+			}
 		}
 		have := show(v)
 		if f.Class == Secret {
@@ -268,7 +274,7 @@ func inputValue(v any) bool {
 	if s, ok := v.(string); ok {
 		return s != ""
 	}
-	if v == nil {
+	if _, isSecret := v.(secret.Text); isSecret || v == nil {
 		return false
 	}
 	k := reflect.TypeOf(v).Kind()

@@ -72,28 +72,33 @@ func (p *Planned) Node(id string) (*NodePlan, bool) {
 
 // Plan finds out which nodes are fresh, which are stale and why. It changes nothing.
 func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Planned, error) {
-	o = o.filled()
-	insts, err := newInstances(g, o)
+	p, want, force, err := plannerOf(g, st, o)
 	if err != nil {
 		return nil, err
 	}
-	want, err := wanted(g, insts, o)
-	if err != nil {
-		return nil, err
-	}
-	force, err := forced(g, o)
-	if err != nil {
-		return nil, err
-	}
-	p := &planner{graph: g, store: st, opts: o, insts: insts, resolver: &resolver{store: st}, whyer: whyer{st, g.Recipe},
-		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
-	for i := range insts {
+	for i := range p.insts {
 		if err := p.node(ctx, i, force[i]); err != nil {
 			return nil, err
 		}
 		p.plan.Nodes[i].Wanted = want[i]
 	}
 	return p.plan, ctx.Err()
+}
+
+// plannerOf is a planner of a graph, with the nodes that the options want and force.
+func plannerOf(g *engine.Graph, st *store.Store, o Options) (p *planner, want, force []bool, err error) {
+	o = o.filled()
+	insts, err := newInstances(g, o)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if want, err = wanted(g, insts, o); err != nil {
+		return nil, nil, nil, err
+	}
+	if force, err = forced(g, o); err != nil {
+		return nil, nil, nil, err
+	}
+	return newPlanner(g, st, o, insts, &resolver{store: st}), want, force, nil
 }
 
 type planner struct {
@@ -105,6 +110,11 @@ type planner struct {
 	whyer    whyer
 	records  []*store.Record // of fresh nodes
 	plan     *Planned
+}
+
+func newPlanner(g *engine.Graph, st *store.Store, o Options, insts []*instance, res *resolver) *planner {
+	return &planner{graph: g, store: st, opts: o, insts: insts, resolver: res, whyer: whyer{st, g.Recipe},
+		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
 }
 
 func (p *planner) node(ctx context.Context, i int, force bool) error {

@@ -12,6 +12,7 @@
 //	trees/ab/<digest>.json                listings of source folders, for explain
 //	work/<key>/                           scratch of a running stage; kept when it can be resumed
 //	locks/<key>                           held by the process that computes the key
+//	locks/mutex-<name>                    held by the process whose stage holds a mutex
 //	runs/<id>/                            one folder a run
 //	tmp/<owner>/                          half-written files of a living process
 //	quarantine/                           damaged artifacts, for a person to look at
