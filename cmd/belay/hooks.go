@@ -15,7 +15,6 @@ import (
 	"github.com/belay-ml/belay/engine/event/hook"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/sched"
-	"github.com/belay-ml/belay/engine/secret"
 )
 
 // hookJSON is what hooks are told: the result of `belay run --json` and what a reader who did not see the run needs. Texts
@@ -50,7 +49,7 @@ func (a *app) tell(ctx context.Context, p *project, e ending) {
 	if ctx.Err() != nil {
 		ctx = context.WithoutCancel(ctx) // a second interrupt ends the process
 	}
-	for _, err := range hook.Deliver(ctx, hooksOf(p.space), m, environment(p.space)) {
+	for _, err := range hook.Deliver(ctx, hooksOf(p.space), m, p.secrets.Lookup(ctx)) {
 		a.warn(err.Error())
 	}
 }
@@ -103,19 +102,4 @@ func hooksOf(space *workspace.File) []hook.Hook {
 		out = append(out, x)
 	}
 	return out
-}
-
-// environment finds secrets in environment variables.
-func environment(space *workspace.File) secret.Lookup {
-	return func(name string) (string, error) {
-		variable := name
-		if from := space.Secrets[name].Env; from != "" {
-			variable = from
-		}
-		v, ok := os.LookupEnv(variable)
-		if !ok {
-			return "", fmt.Errorf("the environment variable %s is not set", variable)
-		}
-		return v, nil
-	}
 }

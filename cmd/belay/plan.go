@@ -10,6 +10,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/sched"
+	"github.com/belay-ml/belay/engine/store"
 )
 
 func newPlan(a *app) *cobra.Command {
@@ -40,6 +41,11 @@ func (a *app) planned(ctx context.Context, p *project, opt sched.Options) (*sche
 		return nil, err
 	}
 	defer st.Close()
+	return a.plannedIn(ctx, p, st, opt)
+}
+
+// plannedIn is planned with an open store.
+func (a *app) plannedIn(ctx context.Context, p *project, st *store.Store, opt sched.Options) (*sched.Planned, error) {
 	return sched.Plan(ctx, p.graph, st, opt)
 }
 

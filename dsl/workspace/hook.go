@@ -116,8 +116,6 @@ func badHeader(text string) string {
 	return why
 }
 
-var secretName = regexp.MustCompile(`^\s*secret\.([A-Za-z_][A-Za-z0-9_]*)\s*$`)
-
 // withSecrets reads a text in which ${secret.NAME} stands for values. why says what is wrong with it.
 func withSecrets(text string) (t secret.Text, why string) {
 	parts, _, p := expr.Split(text)
@@ -129,11 +127,11 @@ func withSecrets(text string) (t secret.Text, why string) {
 			t.Parts = append(t.Parts, secret.Part{Plain: part.Text})
 			continue
 		}
-		m := secretName.FindStringSubmatch(part.Source)
-		if m == nil {
+		name, ok := strings.CutPrefix(strings.TrimSpace(part.Source), "secret.")
+		if !ok || !secretName.MatchString(name) {
 			return t, fmt.Sprintf("${%s} is no secret: nothing else can stand in %s", part.Source, Name)
 		}
-		t.Parts = append(t.Parts, secret.Part{Name: m[1]})
+		t.Parts = append(t.Parts, secret.Part{Name: name})
 	}
 	return t, ""
 }

@@ -84,7 +84,11 @@ func (c Change) What() string {
 		return " changed: " + c.From
 	}
 	var names []string
+	room := mostShown
 	for _, f := range c.Files[:min(len(c.Files), someFiles)] {
+		if room -= len(f.String()); room < 0 && len(names) > 0 {
+			break
+		}
 		names = append(names, f.String())
 	}
 	if more := len(c.Files) - len(names); more > 0 {

@@ -212,8 +212,10 @@ func TestAChangedInputIsToldByWhatIsKnownOfIt(t *testing.T) {
 		"input in: a.jsonl -> b.jsonl":                                              {Was: "a.jsonl", From: "b.jsonl"},
 		"input in changed: text.index":                                              {Was: "text.index", From: "text.index", Files: files("")},
 		"input in changed: base.model: a changed, b changed, c changed, and 2 more": {Was: "base.model", From: "base.model", Files: files("a", "b", "c", "d", "e")},
-		`input in changed: dir: "a\x1b[2J" changed`:                                 {Was: "dir", From: "dir", Files: files("a\x1b[2J")},
-		"input in changed: text.index, because of text: parameter a: 1 -> 2":        {Was: "text.index", From: "text.index", Because: "text: parameter a: 1 -> 2"},
+		"input in changed: base.model: iter_0000002/mp_rank_00_000/model_optim_rng.pt changed, and 1 more": {Was: "base.model", From: "base.model",
+			Files: files("iter_0000002/mp_rank_00_000/model_optim_rng.pt", "iter_0000002/mp_rank_00_001/model_optim_rng.pt")},
+		`input in changed: dir: "a\x1b[2J" changed`:                          {Was: "dir", From: "dir", Files: files("a\x1b[2J")},
+		"input in changed: text.index, because of text: parameter a: 1 -> 2": {Was: "text.index", From: "text.index", Because: "text: parameter a: 1 -> 2"},
 	} {
 		c.Part, c.Path, c.Old, c.New = PartInput, "in", d1, d2
 		if got := c.String(); got != want {
