@@ -68,7 +68,7 @@ func (g Graph) summary(members []int) Node {
 	for _, m := range members {
 		counts[g.Nodes[m].State]++
 	}
-	urgent := []string{"failed", "running", "cancelled", "stale", "maybe", "wanted", "ready", "queued", "skipped", "done", "fresh", ""}
+	urgent := []string{"failed", "running", "cancelled", "stale", "maybe", "wanted", "ready", "queued", "skipped", "off", "done", "fresh", ""}
 	var parts []string
 	for _, s := range urgent {
 		if counts[s] == 0 {

@@ -65,7 +65,7 @@ func sign(state string) string {
 		return "✗"
 	case "cancelled":
 		return "■"
-	case "skipped":
+	case "skipped", "off":
 		return "–"
 	case "stale", "maybe", "wanted", "ready", "queued":
 		return "○"
@@ -78,6 +78,8 @@ func tone(state string) string {
 	switch state {
 	case "done", "fresh", "running", "failed", "cancelled", "skipped":
 		return state
+	case "off":
+		return "skipped"
 	case "stale", "maybe", "wanted", "ready", "queued":
 		return "waiting"
 	}
