@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -193,4 +194,40 @@ func FuzzKeyRecord(f *testing.F) {
 			t.Errorf("the artifact was moved away for a bad record: %v", err)
 		}
 	})
+}
+
+func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir(), nil)
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	plant := func(dir string) {
+		for i := range 2000 { // more than one batch, in a folder that is read-only
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o444); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(os.Symlink("/", filepath.Join(dir, "l")), os.Chmod(dir, 0o555)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sc, err := s.Scratch(keyOf("k"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plant(sc.Out)
+	if err := sc.Close(cancelled); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(sc.dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+	dir := t.TempDir()
+	plant(dir)
+	if err := removeWhile(cancelled, dir); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if err := removeWhile(ctx, dir); err != nil {
+		t.Error(err)
+	}
 }

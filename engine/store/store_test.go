@@ -65,7 +65,7 @@ func tryPublish(s *Store, name string, files map[string]string) (rec *Record, er
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, sc.Close())
+			err = errors.Join(err, sc.Close(ctx))
 		}
 	}()
 	for p, text := range files {
@@ -460,7 +460,7 @@ func TestScratchKeepsOnlyResumableWork(t *testing.T) {
 			if list, err := os.ReadDir(sc.Out); len(list) > 0 || err != nil {
 				t.Errorf("output is not empty: %v %v", list, err)
 			}
-			if err := errors.Join(os.WriteFile(filepath.Join(sc.Work, "half"), nil, 0o644), os.WriteFile(filepath.Join(sc.Out, "x"), nil, 0o444), sc.Close()); err != nil {
+			if err := errors.Join(os.WriteFile(filepath.Join(sc.Work, "half"), nil, 0o644), os.WriteFile(filepath.Join(sc.Out, "x"), nil, 0o444), sc.Close(ctx)); err != nil {
 				t.Fatal(err)
 			}
 			if s.Resumable(keyOf("k")) != resumable {
