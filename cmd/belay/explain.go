@@ -128,7 +128,7 @@ func (e explainer) explain(names []string) error {
 }
 
 // called says whether a name means the node: by its ID, or as one of its stage.
-func called(n *engine.Node, name string) bool { return n.ID == name || n.Name == name }
+func called(n *engine.Node, name string) bool { return n.Called(name) }
 
 // stages tells about the named stages; about all that would or might run when there are no names.
 func (e explainer) stages(names []string) error {
