@@ -549,29 +549,6 @@ func TestANewerStoreIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFullDiskIsAClearError(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		t.Skipf("no right to mount: %v", err)
-	}
-	defer unix.Unmount(dir, unix.MNT_DETACH)
-	s := open(t, dir, nil)
-	publish(t, s, "small", map[string]string{"x": "1"})
-	_, err := tryPublish(s, "large", map[string]string{"x": strings.Repeat("x", 1<<20)})
-	if !errors.Is(err, unix.ENOSPC) {
-		t.Errorf("error %v", err)
-	}
-	if _, ok := s.Lookup(ctx, keyOf("large")); ok {
-		t.Error("there is a result all the same")
-	}
-	if _, ok := s.Lookup(ctx, keyOf("small")); !ok {
-		t.Error("what was there is gone")
-	}
-	publish(t, s, "large", map[string]string{"x": "2"})
-	s.Close()
-}
-
 func TestOnlyOldEnoughStatesAreTrusted(t *testing.T) {
 	t.Parallel()
 	seen := time.Unix(1000, 500)
