@@ -40,7 +40,9 @@ func gone(c *Collected) []string {
 	var out []string
 	for _, g := range c.Gone {
 		name := g.Node
-		if name == "" {
+		if g.What == GoneLast {
+			name = g.Name
+		} else if name == "" {
 			name = artifact.Digest(g.Name).Short()
 		}
 		out = append(out, g.What+" "+name)
@@ -164,6 +166,7 @@ func TestACollectionKeepsWhatIsWanted(t *testing.T) {
 	if _, err := os.Stat(recs["old"].Root); err != nil {
 		t.Error("a look removed something")
 	}
+	s.window = 0 // one thing at a time
 	if done := collect(t, s, Collection{Days: 30, Apply: true}); cmp.Diff(gone(look), gone(done)) != "" || done.Kept != 8 {
 		t.Errorf("told %v, did %v and kept %d", gone(look), gone(done), done.Kept)
 	}
@@ -177,12 +180,36 @@ func TestACollectionKeepsWhatIsWanted(t *testing.T) {
 	if err := s.Unpin("v1"); err != nil {
 		t.Fatal(err)
 	}
-	if done := collect(t, s, Collection{Days: 1, Apply: true}); cmp.Diff([]string{"artifact pinned", "artifact recent"}, gone(done)) != "" {
-		t.Error(gone(done))
+	if done := collect(t, s, Collection{Days: 1, Apply: true}); cmp.Diff([]string{"artifact pinned", "artifact recent"}, gone(done)) != "" || done.Bytes == 0 || done.Kept != 6 {
+		t.Errorf("%v, %+v", gone(done), done)
 	}
 	left, err := os.ReadDir(s.tmp.dir)
 	if len(left) > 0 || err != nil {
 		t.Errorf("left in tmp: %v %v", left, err)
+	}
+}
+
+func TestAForgottenRecipeKeepsNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir(), nil)
+	s.window = 0
+	b := &shelf{s, t}
+	for _, name := range []string{"a", "b"} {
+		rec := b.make(name, nil)
+		aged(t, s, name, 90)
+		if err := s.SaveLast("recipe "+name, name, Last{Key: keyOf(name), Artifact: rec.Digest}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := collect(t, s, Collection{Days: 30, Forget: []string{"recipe a", "recipe a"}, Apply: true})
+	if d := cmp.Diff([]string{"recipe recipe a", "artifact a"}, gone(got)); d != "" || there(s, "a", "b") != "b" {
+		t.Errorf("%s; there is %s", d, there(s, "a", "b"))
+	}
+	if _, ok := s.Last("recipe a", "a"); ok {
+		t.Error("the last success is still there")
+	}
+	if _, err := s.Collect(ctx, Collection{Forget: []string{"recipe a"}}); !errors.Is(err, ErrNoRecipe) {
+		t.Error(err)
 	}
 }
 
@@ -285,6 +312,7 @@ func TestACollectionClearsWhatRunsAndCrashesLeft(t *testing.T) {
 	write(old, "locks", string(keyOf("dead")))
 	write(old, "stat-123")
 
+	s.window = 0
 	got := collect(t, s, Collection{Days: 30, Apply: true})
 	want := []string{
 		"artifact broken", "artifact keyless", "events 20260101-000", "key " + artifact.Digest(keyOf("broken")).Short(), "key lost",

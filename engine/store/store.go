@@ -29,8 +29,9 @@ type Store struct {
 	warn func(text string)
 	stat *statCache
 
-	guard guard
-	grain time.Duration // useGrain; tests have others
+	guard  guard
+	grain  time.Duration // useGrain; tests have others
+	window time.Duration // gcWindow; tests have others
 
 	tmp struct {
 		sync.Mutex
@@ -50,7 +51,7 @@ func Open(workspace string, warn func(text string)) (*Store, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, grain: useGrain}
+	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, grain: useGrain, window: gcWindow}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
