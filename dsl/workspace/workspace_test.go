@@ -68,11 +68,17 @@ resources: {npu: 8, memory: 20GiB}
 func TestMistakesHaveTheirPlace(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"remtoe: {url: x}":                  "belay.yaml:1:1: unknown parameter \"remtoe\" of the workspace file",
-		"remote: {parallel: 0}":             "belay.yaml:1:20: remote.parallel: want an integer from 1 to 64, have 0",
-		"hooks: [{on: [finished], run: x}]": "belay.yaml:1:15: hooks.0.on.0: want one of done, failed, cancelled, have \"finished\"",
-		"- a":                               "belay.yaml:1:1: a workspace file is a map, have a list",
-		"a: 1\na: 2":                        "belay.yaml:2:1: key \"a\" is given twice",
+		"remtoe: {url: x}":                   "belay.yaml:1:1: unknown parameter \"remtoe\" of the workspace file",
+		"remote: {parallel: 0}":              "belay.yaml:1:20: remote.parallel: want an integer from 1 to 64, have 0",
+		"hooks: [{on: [finished], run: x}]":  "belay.yaml:1:15: hooks.0.on.0: want one of done, failed, cancelled, have \"finished\"",
+		"secrets: {A: {}}":                   "belay.yaml:1:11: secret A does not say where it comes from",
+		"secrets: {A: {env: X, command: y}}": "belay.yaml:1:11: secret A comes from env and command",
+		"secrets: {a.b: {env: X}}":           "belay.yaml:1:11: bad secret name \"a.b\"",
+		"secrets: {A: {file: ''}}":           "belay.yaml:1:11: secret A does not say where it comes from",
+		"resources: {memory: 8 apples}":      "belay.yaml:1:21: resources.memory: want a size such as 500MB or 8GiB, have \"8 apples\"",
+		"gc: {max_size: -1GB}":               "belay.yaml:1:16: gc.max_size: want a size such as 500MB or 8GiB, have \"-1GB\"",
+		"- a":                                "belay.yaml:1:1: a workspace file is a map, have a list",
+		"a: 1\na: 2":                         "belay.yaml:2:1: key \"a\" is given twice",
 	} {
 		f, problems := load(t, text)
 		if f != nil || !strings.Contains(problems, want) {
