@@ -39,6 +39,10 @@ type Store struct {
 // Open opens the store of a workspace, making it when there is none, and removes what dead processes left
 // behind. warn is told about damage that was found and repaired; it may be nil.
 func Open(workspace string, warn func(text string)) (*Store, error) {
+	return openStepping(workspace, warn, nil)
+}
+
+func openStepping(workspace string, warn, step func(string)) (*Store, error) {
 	abs, err := filepath.Abs(workspace)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -46,7 +50,7 @@ func Open(workspace string, warn func(text string)) (*Store, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn}
+	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, step: step}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
 		return nil, s.Explain(fmt.Errorf("open store: %w", err))
@@ -149,7 +153,7 @@ func (s *Store) tmpDir() (string, error) {
 	return dir, nil
 }
 
-// sweep removes the temporary files and the scratch of processes that are gone. Failures do no harm: the next
+// sweep removes the temporary files, the scratch and the lock files of processes that are gone. Failures do no harm: the next
 // Open tries again.
 func (s *Store) sweep() {
 	list, _ := os.ReadDir(s.path("tmp"))
@@ -181,5 +185,12 @@ func (s *Store) sweep() {
 		}
 		removeAll(s.path("work", item.Name()))
 		lock.Release()
+	}
+	// A lock file that nobody holds stands in nobody's way; it only looks as if.
+	list, _ = os.ReadDir(s.path("locks"))
+	for _, item := range list {
+		if f, err := flockFile(s.path("locks", item.Name())); err == nil {
+			(&Lock{file: f}).Release()
+		}
 	}
 }
