@@ -1,7 +1,6 @@
 package lsp
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -9,10 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/diag"
-	"github.com/belay-ml/belay/dsl/lsp/internal/rpc"
 	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/dsl/workspace"
 )
@@ -138,12 +135,6 @@ func (snap *snapshot) run() (out checked) {
 	return out
 }
 
-// look compiles a recipe as from its own folder, so that messages call files by short names.
-func look(path string, opt compile.Options) (*compile.View, diag.List) {
-	opt.Dir, opt.Open = filepath.Dir(path), true
-	return compile.Look(filepath.Base(path), opt)
-}
-
 // callersPart makes remarks of what is no mistake in an editor, where nobody gives -p: parameters that the caller must
 // give, variables and secrets that are not there.
 func callersPart(v *compile.View, l diag.List) diag.List {
@@ -259,60 +250,4 @@ func (s *Server) publish(c checked) error {
 		s.published[path] = now
 	}
 	return nil
-}
-
-// seen is what compiling a recipe told.
-type seen struct {
-	uri  string
-	view *compile.View
-}
-
-// view compiles a recipe for what only compiling knows; nil when it is no recipe file.
-func (s *Server) view(src *source) *compile.View {
-	if src.path == "" || !src.recipe() || len(src.text) > ast.MaxBytes {
-		return nil
-	}
-	if s.seen != nil && s.seen.uri == src.uri {
-		return s.seen.view
-	}
-	texts := map[string]string{}
-	for _, d := range s.docs {
-		texts[d.path] = d.text
-	}
-	v, _ := look(src.path, s.options(texts))
-	s.seen = &seen{src.uri, v}
-	return v
-}
-
-// codeAction offers the near name of findings that have one.
-func (s *Server) codeAction(params json.RawMessage) (any, *rpc.Error) {
-	var p codeActionParams
-	if fail := decode(params, &p); fail != nil {
-		return nil, fail
-	}
-	actions := []codeAction{}
-	d := s.docs[p.TextDocument.URI]
-	if d == nil || len(p.Context.Only) > 0 && !slices.ContainsFunc(p.Context.Only, func(k string) bool { return k == "quickfix" || k == "" }) {
-		return actions, nil
-	}
-	for _, f := range p.Context.Diagnostics {
-		_, hint, ok := strings.Cut(f.Message, "\nhint: did you mean ")
-		name, _, closed := strings.Cut(hint, "?")
-		if !ok || !closed || f.Source != "belay" {
-			continue
-		}
-		from, to := d.lines.offset(f.Range.Start), d.lines.offset(f.Range.End)
-		if from >= to {
-			continue
-		}
-		text := d.text[from:to]
-		if q := text[0]; len(text) > 1 && (q == '"' || q == '\'') && text[len(text)-1] == q {
-			from, to = from+1, to-1
-		}
-		actions = append(actions, codeAction{
-			Title: "Change to " + name, Kind: "quickfix", Diagnostics: []diagnostic{f}, IsPreferred: true,
-			Edit: workspaceEdit{Changes: map[string][]textEdit{d.uri: {{d.lines.span(from, to), name}}}},
-		})
-	}
-	return actions, nil
 }

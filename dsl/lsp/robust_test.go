@@ -108,28 +108,25 @@ func large() (text string, line int) {
 	return b.String(), strings.Count(b.String(), "\n") - 1
 }
 
-// A completion of a recipe of a thousand lines takes a few milliseconds: BenchmarkCompletion has the figure.
+// A completion of a recipe of a thousand lines takes a few milliseconds.
 func BenchmarkCompletion(b *testing.B) {
 	text, line := large()
-	c := start(b, everything)
-	c.open("untitled:r", text)
-	at := object{"textDocument": object{"uri": "untitled:r"}, "position": object{"line": line, "character": 20}}
-	for b.Loop() {
-		if list := c.call("textDocument/completion", at); !strings.Contains(string(list), `"index"`) {
-			b.Fatalf("have %s", list)
-		}
-	}
-}
-
-// BenchmarkCompletionOfNames lists all stages with their docs.
-func BenchmarkCompletionOfNames(b *testing.B) {
-	text, line := large()
-	c := start(b, everything)
-	c.open("untitled:r", text)
-	at := object{"textDocument": object{"uri": "untitled:r"}, "position": object{"line": line, "character": 14}}
-	for b.Loop() {
-		if list := c.call("textDocument/completion", at); !strings.Contains(string(list), `"data109"`) {
-			b.Fatalf("have %s", list)
-		}
+	for name, c := range map[string]struct {
+		character int
+		want      string
+	}{
+		"ports of a stage": {20, `"index"`},
+		"all names":        {14, `"data109"`},
+	} {
+		b.Run(name, func(b *testing.B) {
+			cl := start(b, everything)
+			cl.open("untitled:r", text)
+			at := object{"textDocument": object{"uri": "untitled:r"}, "position": object{"line": line, "character": c.character}}
+			for b.Loop() {
+				if list := cl.call("textDocument/completion", at); !strings.Contains(string(list), c.want) {
+					b.Fatalf("have %s", list)
+				}
+			}
+		})
 	}
 }
