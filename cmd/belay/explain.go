@@ -56,6 +56,7 @@ Of a parameter (written as in --set) it tells what it means, its type, its defau
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	return c
 }
 
@@ -73,6 +74,7 @@ type explanation struct {
 	planJSON
 	Parts  []partJSON  `json:"parts"`
 	Inputs []inputJSON `json:"inputs,omitempty"`
+	Pins   []string    `json:"pins,omitempty"` // by belay.lock
 }
 
 // partJSON is one component of a key as it is now.
@@ -163,6 +165,9 @@ func (e explainer) one(i int) explanation {
 	if x.Made != nil {
 		x.Made.Run = madeBy(filepath.Dir(e.store.RunDir("x")), n.Key)
 	}
+	for _, pin := range n.Pins {
+		x.Pins = append(x.Pins, pin.String())
+	}
 	changed := map[string]bool{}
 	for _, c := range n.Reason.Changes {
 		changed[c.Name()] = true
@@ -252,6 +257,9 @@ func (e explainer) write(w io.Writer, x explanation) error {
 	fmt.Fprintf(w, "%s (%s, %s): %s\n", ink.bold(x.ID), x.Kind, x.Pos, ink.status(sched.Status(x.Status)))
 	if x.Why != "" {
 		fmt.Fprintf(w, "  why: %s\n", x.Why)
+	}
+	for _, pin := range x.Pins {
+		fmt.Fprintf(w, "  %s\n", pin)
 	}
 	if m := x.Made; m != nil {
 		text := m.At.Local().Format(time.DateTime) + ", took " + about(time.Duration(x.Seconds*float64(time.Second)))

@@ -32,6 +32,7 @@ func newPlan(a *app) *cobra.Command {
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	return c
 }
 
@@ -46,7 +47,7 @@ func (a *app) planned(ctx context.Context, p *project, opt sched.Options) (*sche
 
 // plannedIn is planned with an open store.
 func (a *app) plannedIn(ctx context.Context, p *project, st *store.Store, opt sched.Options) (*sched.Planned, error) {
-	return sched.Plan(ctx, p.graph, st, opt)
+	return sched.Plan(ctx, p.graph, st, a.locked(p, opt))
 }
 
 // planJSON is one stage of `belay plan --json`.

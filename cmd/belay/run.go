@@ -50,6 +50,7 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	c.Flags().StringSliceVar(&f.until, "until", nil, "run nothing that comes after these stages")
 	c.Flags().StringSliceVar(&f.force, "force", nil, "run these stages even when they are fresh; \"*\" is all")
 	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at a time; 0 means as many as the cores allow")
@@ -134,6 +135,7 @@ func memorySize(text string) (int64, error) {
 func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sched.Options, params []string) error {
 	began := time.Now()
 	opt.RunID = record.NewID(began)
+	opt = a.locked(p, opt)
 	dir := st.RunDir(opt.RunID)
 	var rec *record.Recorder
 	finish, opened := func() {}, false
