@@ -42,6 +42,11 @@ func File(path string, opt Options) (*engine.Graph, diag.List) {
 		return nil, l
 	}
 	b.graph.Recipe, b.graph.Origin = b.recipe.Name, path
+	for _, f := range b.loader.Files {
+		if !slices.Contains(b.graph.Files, f.Name) {
+			b.graph.Files = append(b.graph.Files, f.Name)
+		}
+	}
 	b.graph.Digest = digest(b.recipe.Root, opt, b.loaded...)
 	return b.graph, l
 }
