@@ -1,6 +1,7 @@
 // Package store keeps artifacts and what made them in a workspace, below .belay/.
 //
 //	Scratch -> stage writes -> Publish: hash, fsync, read-only, rename -> key record -> Link
+//	Import: manifest, blobs from elsewhere -> checked, built like an output -> the same steps as Publish
 //	Lookup: key record -> every file as it was published? -> Record
 //
 // # Layout
@@ -11,6 +12,7 @@
 //	last/<recipe>/<node>.json             key parts of a stage instance's last success, for explain
 //	trees/ab/<digest>.json                listings of source folders, for explain
 //	work/<key>/                           scratch of a running stage; kept when it can be resumed
+//	pull/<key>/                           blobs of a result that comes from a remote; kept for a week when broken off
 //	locks/<key>                           held by the process that computes the key
 //	runs/<id>/                            one folder a run
 //	tmp/<owner>/                          half-written files of a living process

@@ -29,7 +29,8 @@ type Store struct {
 	warn func(text string)
 	stat *statCache
 
-	tmp struct {
+	blobs blobIndex
+	tmp   struct {
 		sync.Mutex
 		dir  string
 		lock *os.File
@@ -168,6 +169,7 @@ func (s *Store) sweep() {
 		os.Remove(lock.Name())
 		lock.Close()
 	}
+	s.sweepPulls()
 	list, _ = os.ReadDir(s.path("work"))
 	for _, item := range list {
 		k := key.Key(item.Name())
@@ -183,5 +185,23 @@ func (s *Store) sweep() {
 		}
 		removeAll(s.path("work", item.Name()))
 		lock.Release()
+	}
+}
+
+// abandoned is the age at which a broken import is given up.
+const abandoned = 7 * 24 * time.Hour
+
+// sweepPulls removes what broken imports left that nobody went on with.
+func (s *Store) sweepPulls() {
+	list, _ := os.ReadDir(s.path("pull"))
+	for _, item := range list {
+		st, err := item.Info()
+		if k := key.Key(item.Name()); !k.Valid() || err != nil || time.Since(st.ModTime()) < abandoned {
+			continue
+		}
+		if lock, _, err := s.TryLock(key.Key(item.Name())); lock != nil && err == nil {
+			removeAll(s.path("pull", item.Name()))
+			lock.Release()
+		}
 	}
 }
