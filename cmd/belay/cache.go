@@ -15,16 +15,16 @@ import (
 func newCache(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
-		Short: "Look at the store of this workspace",
+		Short: "Look at the store of this workspace, and share it",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return unknown("cache command", args[0], []string{"ls", "verify", "path"}, "say ls, verify or path")
+				return unknown("cache command", args[0], []string{"ls", "verify", "push", "pull", "path"}, "say ls, verify, push, pull or path")
 			}
-			return fault.New(fault.Usage, "cache: say ls, verify or path")
+			return fault.New(fault.Usage, "cache: say ls, verify, push, pull or path")
 		},
 	}
-	c.AddCommand(newCacheList(a), newCacheVerify(a), newCachePath(a))
+	c.AddCommand(newCacheList(a), newCacheVerify(a), newCachePush(a), newCachePull(a), newCachePath(a))
 	return c
 }
 

@@ -12,6 +12,7 @@ import (
 
 func newPlan(a *app) *cobra.Command {
 	var f recipeFlags
+	var remote bool
 	c := &cobra.Command{
 		Use:   "plan RECIPE",
 		Short: "Show which stages are fresh or stale, and why",
@@ -23,10 +24,22 @@ func newPlan(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.plan(c.Context(), p, runFlags{}.options(nil))
+			opt := runFlags{}.options(nil)
+			if remote {
+				st, err := a.store(p.space)
+				if err != nil {
+					return err
+				}
+				defer st.Close()
+				if opt.Remote, err = a.lookout(c.Context(), p.space, st); err != nil {
+					return err
+				}
+			}
+			return a.plan(c.Context(), p, opt)
 		},
 	}
 	f.register(c)
+	c.Flags().BoolVar(&remote, "remote", false, "look for results in the remote too")
 	return c
 }
 

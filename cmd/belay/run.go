@@ -29,6 +29,7 @@ type runFlags struct {
 	jobs, cpus   int
 	dryRun, keep bool
 	target       string
+	share        shareFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -51,6 +52,7 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means all")
 	c.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would run")
 	c.Flags().BoolVarP(&f.keep, "keep-going", "k", false, "go on with independent stages after a failure")
+	f.share.register(c)
 	c.Flags().StringVar(&f.target, "on", "local", "where to run; local is this machine")
 	return c
 }
@@ -74,7 +76,11 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 		return err
 	}
 	defer st.Close()
-	return a.execute(ctx, p, st, f.options(only), f.params)
+	opt := f.options(only)
+	if opt.Remote, err = a.share(ctx, p.space, st, f.share); err != nil {
+		return err
+	}
+	return a.execute(ctx, p, st, opt, f.params)
 }
 
 func (f runFlags) options(only []string) sched.Options {

@@ -129,5 +129,8 @@ func (*File) decode(root *ast.Node, l *diag.List) map[string]any {
 	for _, p := range problems {
 		l.Add(check.Place(p, root, root.Span, "the workspace file"))
 	}
+	if len(problems) == 0 {
+		checkRemote(root, l)
+	}
 	return values
 }

@@ -68,14 +68,20 @@ resources: {npu: 8, memory: 20GiB}
 func TestMistakesHaveTheirPlace(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"remtoe: {url: x}":                  "belay.yaml:1:1: unknown parameter \"remtoe\" of the workspace file",
-		"remote: {parallel: 0}":             "belay.yaml:1:20: remote.parallel: want an integer from 1 to 64, have 0",
-		"hooks: [{on: [finished], run: x}]": "belay.yaml:1:15: hooks.0.on.0: want one of done, failed, cancelled, have \"finished\"",
-		"- a":                               "belay.yaml:1:1: a workspace file is a map, have a list",
-		"a: 1\na: 2":                        "belay.yaml:2:1: key \"a\" is given twice",
+		"remtoe: {url: x}":                   "belay.yaml:1:1: unknown parameter \"remtoe\" of the workspace file",
+		"remote: {parallel: 0}":              "belay.yaml:1:20: remote.parallel: want an integer from 1 to 64, have 0",
+		"hooks: [{on: [finished], run: x}]":  "belay.yaml:1:15: hooks.0.on.0: want one of done, failed, cancelled, have \"finished\"",
+		"- a":                                "belay.yaml:1:1: a workspace file is a map, have a list",
+		"remote: {url: ftp://x/y}":           "belay.yaml:1:15: address of the remote: want file:///folder, s3://bucket/prefix",
+		"remote: {url: https://u:pw@host/x}": "belay.yaml:1:15: address of the remote: no user or password in an address",
+		"remote: {url: file://shared/x}":     "belay.yaml:1:15: address of the remote: \"shared/x\" is no absolute folder",
+		"remote: {url: s3://B/x}":            "belay.yaml:1:15: address of the remote: \"B\" is no name of a bucket",
+		"remote: {url: file:///x, token: T}": "belay.yaml:1:26: token is for an http remote, this is file:///x",
+		"remote: {push: false}":              "belay.yaml:1:1: the remote has settings and no url",
+		"a: 1\na: 2":                         "belay.yaml:2:1: key \"a\" is given twice",
 	} {
 		f, problems := load(t, text)
-		if f != nil || !strings.Contains(problems, want) {
+		if f != nil || !strings.Contains(problems, want) || strings.Contains(problems, "pw@") {
 			t.Errorf("%s: want %s, have %s", text, want, problems)
 		}
 	}

@@ -33,6 +33,11 @@
 // A running stage holds tokens: cores, the network, one of the jobs. What fits starts, in the order of the graph.
 // Of equal work (one key) only one instance runs; the others take its result.
 //
+// # Remote
+//
+// A queued node whose result the remote has is pulled instead of computed, and counts as fresh. It waits for the network
+// without cores. New results are pushed while the run goes on; its end waits for them, a cancelled run does not.
+//
 // # Secrets
 //
 // Values of secret variables and parameters are cut out of everything that a stage says: events, errors, notes.

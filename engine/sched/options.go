@@ -24,6 +24,8 @@ type Options struct {
 	Belay   string // version of the program, for provenance
 	Host    string // for provenance; "" means the host's name
 
+	Remote Remote // where results are shared; nil for none. Plan looks there too
+
 	Env   func(name string) (string, bool)                       // nil means the process's environment
 	Now   func() time.Time                                       // nil means the clock
 	Sleep func(ctx context.Context, d time.Duration) (err error) // between attempts; nil means a timer

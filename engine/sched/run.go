@@ -39,7 +39,9 @@ func Run(ctx context.Context, g *engine.Graph, st *store.Store, o Options, sink 
 	if o.Jobs <= 0 {
 		r.free.jobs = len(insts)
 	}
+	r.share = newSharing(o)
 	r.run(want)
+	r.shared()
 	return r.result, r.result.err(ctx.Err())
 }
 
@@ -64,6 +66,7 @@ type runner struct {
 	free      tokens
 	computing map[key.Key]bool // keys that this process computes just now
 	failed    string           // the first node that failed
+	share     *sharing
 }
 
 // work is what the runner knows about one node.
@@ -197,7 +200,9 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 			r.done(i, rec, true, "")
 		case !r.stopped():
 			r.become(i, Queued, why)
-			r.enqueue(i)
+			if !r.ask(i) {
+				r.enqueue(i)
+			}
 		}
 	}
 }
@@ -261,6 +266,9 @@ func (r *runner) dispatch() {
 						why = "made meanwhile by other work with the same key"
 					}
 					r.done(i, rec, !ran, why)
+					if ran {
+						r.push(i, rec)
+					}
 				case r.ctx.Err() != nil:
 					r.become(i, Cancelled, "")
 					r.release(i)

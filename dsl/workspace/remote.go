@@ -1,0 +1,45 @@
+package workspace
+
+import (
+	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/engine/remote"
+)
+
+// kindOf says which settings belong to which kind of remote.
+var kindOf = map[string]string{
+	"endpoint": "s3", "region": "s3", "access_key": "s3", "secret_key": "s3", "session_token": "s3", "token": "http",
+}
+
+// checkRemote checks what the schema cannot: that the address is one, and that no setting is for another kind of
+// remote, where nobody would look at it.
+func checkRemote(root *ast.Node, l *diag.List) {
+	r := root.Find("remote")
+	if r == nil || r.Value.Kind != ast.Map {
+		return
+	}
+	u := r.Value.Find("url")
+	if u == nil || u.Value.Text == "" {
+		if len(r.Value.Pairs) > 0 {
+			l.Errorf(r.Key.Span, "write url: file:///folder, or leave remote out", "the remote has settings and no url")
+		}
+		return
+	}
+	a, err := remote.ParseAddress(u.Value.Text)
+	if err != nil {
+		l.Errorf(u.Value.Span, "", "address of the remote: %v", err)
+		return
+	}
+	kind := "file"
+	switch {
+	case a.Bucket != "":
+		kind = "s3"
+	case a.Web != nil:
+		kind = "http"
+	}
+	for _, p := range r.Value.Pairs {
+		if want := kindOf[p.Key.Text]; want != "" && want != kind {
+			l.Errorf(p.Key.Span, "leave it out", "%s is for an %s remote, this is %s", p.Key.Text, want, u.Value.Text)
+		}
+	}
+}
