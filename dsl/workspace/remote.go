@@ -3,12 +3,21 @@ package workspace
 import (
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/engine/remote"
 )
 
 // kindOf says which settings belong to which kind of remote.
 var kindOf = map[string]string{
 	"endpoint": "s3", "region": "s3", "access_key": "s3", "secret_key": "s3", "session_token": "s3", "token": "http",
+}
+
+// unseen is a place whose line is not shown: it may hold a password, and messages go into the logs of CI.
+func unseen(s pos.Span) pos.Span {
+	f := s.Start.File
+	s.Start.File = pos.NewFile(f.Name, f.Path, f.Dir, "")
+	s.End.File = s.Start.File
+	return s
 }
 
 // checkRemote checks what the schema cannot: that the address is one, and that no setting is for another kind of
@@ -27,7 +36,7 @@ func checkRemote(root *ast.Node, l *diag.List) {
 	}
 	a, err := remote.ParseAddress(u.Value.Text)
 	if err != nil {
-		l.Errorf(u.Value.Span, "", "address of the remote: %v", err)
+		l.Errorf(unseen(u.Value.Span), "", "address of the remote: %v", err)
 		return
 	}
 	kind := "file"
