@@ -24,7 +24,8 @@ type Node struct {
 	Cell   map[string]any
 	Stage  Stage
 	Params map[string]any // normalised values; inputs are Output, Source, []any or map[string]any of them; texts may be secret.Text
-	// Origins says where each top-level parameter was written ("recipe.yaml:12:7", "-p lr"), for explain.
+	// Origins says where each parameter was written ("recipe.yaml:12:7", "-p lr"), by its path as in keys: "lr", "lora.r",
+	// "data[0].weight". What is missing has its default.
 	Origins map[string]string
 	Needs   []int             // nodes that must be done before, without data
 	Off     string            // why `when` switched the instance off; "" when it is on

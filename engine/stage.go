@@ -6,6 +6,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // Stage is one kind of work. Implementations are stateless values.
@@ -61,6 +62,8 @@ type In struct {
 	CPU    int    // cores granted
 	Env    map[string]string
 	Events event.Stage
+	// Secrets are what Events cuts out of every text. Stages that break texts into pieces ask it where.
+	Secrets *secret.Redactor
 }
 
 // Out is where a running stage writes and what it says about it.

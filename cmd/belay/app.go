@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/event/terminal"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -35,6 +37,8 @@ type app struct {
 	quiet, verbose, json bool
 	logFormat            string // "text" or "json"
 	started              bool   // a command's own code runs: errors are no longer about usage
+
+	live atomic.Pointer[terminal.Printer] // draws lines on stderr just now; messages go above them
 }
 
 // recipeFlags are the flags of commands that read a recipe.
@@ -49,8 +53,9 @@ func (f *recipeFlags) register(c *cobra.Command) {
 
 // project is a checked recipe and the workspace that it lies in.
 type project struct {
-	space *workspace.File
-	graph *engine.Graph
+	space   *workspace.File
+	graph   *engine.Graph
+	secrets *secrets
 }
 
 // project checks a recipe and its workspace file. Diagnostics go to stderr; errors end the command with the
@@ -64,6 +69,8 @@ func (a *app) project(path string, f recipeFlags) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := a.secrets(space)
+	opt.Secret = s.Known
 	g, found := compile.File(path, opt)
 	if err := a.diagnose(found); err != nil {
 		return nil, err
@@ -71,7 +78,7 @@ func (a *app) project(path string, f recipeFlags) (*project, error) {
 	if g == nil {
 		return nil, reported(fault.Recipe)
 	}
-	return &project{space: space, graph: g}, nil
+	return &project{space: space, graph: g, secrets: s}, nil
 }
 
 func (a *app) options(f recipeFlags) (compile.Options, error) {
@@ -148,6 +155,10 @@ func (a *app) warn(text string) {
 		l.Warn().Msg(text)
 		return
 	}
+	if p := a.live.Load(); p != nil {
+		p.Line("warning: " + text)
+		return
+	}
 	fmt.Fprintln(a.stderr, "warning: "+text)
 }
 
@@ -183,18 +194,20 @@ func (a *app) complain(err error, code int, hint string) {
 }
 
 // print writes v as JSON, or calls text.
-func (a *app) print(v any, text func(w io.Writer) error) error {
+func (a *app) print(v any, text func(w io.Writer) error) error { return a.printTo(a.stdout, v, text) }
+
+func (a *app) printTo(to io.Writer, v any, text func(w io.Writer) error) error {
 	if !a.json {
-		return text(a.stdout)
+		return text(to)
 	}
-	enc := json.NewEncoder(a.stdout)
+	enc := json.NewEncoder(to)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
 
 // color says whether messages may be coloured.
-func (a *app) color() bool { return os.Getenv("NO_COLOR") == "" && isTerminal(a.stderr) }
+func (a *app) color() bool { return os.Getenv("NO_COLOR") == "" && !dumb() && isTerminal(a.stderr) }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

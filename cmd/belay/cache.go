@@ -19,12 +19,12 @@ func newCache(a *app) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return unknown("cache command", args[0], []string{"ls", "verify", "push", "pull", "path"}, "say ls, verify, push, pull or path")
+				return unknown("cache command", args[0], []string{"ls", "verify", "push", "pull", "path", "accept"}, "say ls, verify, push, pull, path or accept")
 			}
-			return fault.New(fault.Usage, "cache: say ls, verify, push, pull or path")
+			return fault.New(fault.Usage, "cache: say ls, verify, push, pull, path or accept")
 		},
 	}
-	c.AddCommand(newCacheList(a), newCacheVerify(a), newCachePush(a), newCachePull(a), newCachePath(a))
+	c.AddCommand(newCacheList(a), newCacheVerify(a), newCachePush(a), newCachePull(a), newCachePath(a), newCacheAccept(a))
 	return c
 }
 

@@ -304,7 +304,7 @@ func stored(ctx context.Context, st *store.Store) ([]result, error) {
 
 // move moves results side by side, shows how far they are, and tells what became of them.
 func (a *app) move(ctx context.Context, c *remote.Client, all []result, one func(context.Context, result, event.Stage) (moved, error)) error {
-	sink, finish := a.progress()
+	sink, finish := a.progress(nil)
 	out := movedJSON{Remote: c.String(), Results: make([]moved, len(all)), Counts: map[string]int{}}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)

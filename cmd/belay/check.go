@@ -9,6 +9,8 @@ import (
 
 	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/workspace"
+	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/fault"
 )
 
@@ -40,7 +42,18 @@ func (a *app) check(recipes []string, f recipeFlags) error {
 	wrong := false
 	js := []checkJSON{}
 	for _, path := range recipes {
-		g, found := compile.File(path, opt)
+		dir, err := workspaceOf(path)
+		if err != nil {
+			return err
+		}
+		space, found := workspace.Load(dir)
+		var g *engine.Graph
+		if space != nil {
+			opt.Secret = a.secrets(space).Known
+			var more diag.List
+			g, more = compile.File(path, opt)
+			found.Add(more...)
+		}
 		wrong = wrong || g == nil
 		if a.json {
 			j, err := checked(path, found)

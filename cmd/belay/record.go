@@ -15,13 +15,15 @@ import (
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/sched"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // hidden stands in records where a secret was.
 const hidden = "[secret]"
 
-// recordOf is what a run's record says from the start.
-func recordOf(g *engine.Graph, id string, began time.Time, params []string) record.Run {
+// recordOf is what a run's record says from the start, with the values of parameters that are secret, which must
+// not be in any file of the run.
+func recordOf(g *engine.Graph, id string, began time.Time, params []string) (record.Run, map[string]bool) {
 	host, _ := os.Hostname()
 	run := record.Run{
 		ID: id, Recipe: g.Recipe, Origin: g.Origin, Digest: g.Digest, Belay: version(), Host: host, Started: began,
@@ -36,6 +38,7 @@ func recordOf(g *engine.Graph, id string, began time.Time, params []string) reco
 		}
 		run.Nodes = append(run.Nodes, record.Node{
 			ID: n.ID, Name: n.Name, Kind: n.Stage.Describe().Name, Reads: above, Pos: n.Pos, Params: paramsOf(g, n, secrets),
+			Inputs: inputsOf(g, n),
 		})
 	}
 	for _, p := range params {
@@ -45,7 +48,7 @@ func recordOf(g *engine.Graph, id string, began time.Time, params []string) reco
 		}
 		run.Params[k] = v
 	}
-	return run
+	return run, secrets
 }
 
 // reads are the nodes whose outputs a node takes, in order, once each.
@@ -85,6 +88,31 @@ func walk(v any, f func(engine.Output)) {
 	}
 }
 
+// inputsOf are the artifacts that a node reads, named as in its key.
+func inputsOf(g *engine.Graph, n *engine.Node) []record.Input {
+	var out []record.Input
+	var add func(path string, v any)
+	add = func(path string, v any) {
+		switch v := v.(type) {
+		case engine.Output:
+			out = append(out, record.Input{Param: path, Label: valueText(g, v), Node: g.Nodes[v.Node].ID, Port: v.Port, Sub: v.Sub})
+		case engine.Source:
+			st, err := os.Stat(v.Path)
+			out = append(out, record.Input{Param: path, Label: v.As, Dir: err == nil && st.IsDir()})
+		case []any:
+			for i, e := range v {
+				add(key.Index(path, i), e)
+			}
+		case map[string]any:
+			for _, k := range slices.Sorted(maps.Keys(v)) {
+				add(key.Path(path, k), v[k])
+			}
+		}
+	}
+	add("", n.Params)
+	return out
+}
+
 // paramsOf are a node's parameters as a person compares them. The values of secret ones are left out and
 // collected in secrets.
 func paramsOf(g *engine.Graph, n *engine.Node, secrets map[string]bool) []record.Param {
@@ -92,14 +120,14 @@ func paramsOf(g *engine.Graph, n *engine.Node, secrets map[string]bool) []record
 	if err != nil {
 		return nil // the scheduler tells the error
 	}
-	secret := map[string]bool{}
+	hiddenFields := map[string]bool{}
 	for _, f := range schema.Fields {
-		secret[f.Name] = f.Class == param.Secret
+		hiddenFields[f.Name] = f.Class == param.Secret
 	}
 	var out []record.Param
 	for _, name := range slices.Sorted(maps.Keys(n.Params)) {
 		text := valueText(g, n.Params[name])
-		if secret[name] && text != "" {
+		if _, named := n.Params[name].(secret.Text); hiddenFields[name] && text != "" && !named {
 			secrets[text] = true
 			text = hidden
 		}
@@ -120,6 +148,8 @@ func valueText(g *engine.Graph, v any) string {
 		return text
 	case engine.Source:
 		return v.As
+	case secret.Text:
+		return v.String() // names, no values
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
@@ -177,12 +207,21 @@ func fill(r *record.Node, n *sched.NodeResult) {
 		r.State = "fresh"
 	}
 	r.Parts = partsOf(n.Parts)
+	r.Attempts = nil
+	for _, a := range n.Attempts {
+		r.Attempts = append(r.Attempts, record.Attempt{Error: a.Err.Error(), Class: string(a.Class), Took: a.Took, Wait: a.Wait})
+	}
 	if n.Err != nil {
 		r.Error, r.Hint = n.Err.Error(), fault.HintOf(n.Err)
+	}
+	for i := range r.Inputs {
+		r.Inputs[i].Digest = string(n.Parts.Inputs[r.Inputs[i].Param])
 	}
 	if n.Record == nil {
 		return
 	}
+	m := n.Record.Made
+	r.Made = &record.Making{Belay: m.Belay, Host: m.Host, Recipe: m.Recipe, At: m.At, Took: m.Took}
 	r.Notes = n.Record.Notes
 	r.Outputs = nil
 	for _, port := range n.Record.PortNames() {

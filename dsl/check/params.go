@@ -40,7 +40,14 @@ func Params(r *ast.Recipe, overrides []string, dir string) (values map[string]an
 			continue
 		}
 		n := ast.TextOf(f, text)
-		if q.Type != "string" && q.Type != "path" {
+		if !q.Verbatim() && strings.TrimSpace(text) == "" {
+			l.Errorf(all, empty(q), "parameter %s wants %s, have nothing", name, q.Want())
+			if q.Default == nil {
+				delete(byName, name) // reported
+			}
+			continue
+		}
+		if !q.Verbatim() {
 			parsed, diags := ast.Parse(f)
 			l.Add(diags...)
 			if parsed == nil || diags.HasErrors() {
@@ -79,6 +86,17 @@ func Params(r *ast.Recipe, overrides []string, dir string) (values map[string]an
 		values[q.Name] = v
 	}
 	return values, from, l
+}
+
+// empty is a hint for "-p name=".
+func empty(q *ast.Param) string {
+	switch q.Type {
+	case "list":
+		return fmt.Sprintf("-p %s='[]' is the empty list", q.Name)
+	case "map":
+		return fmt.Sprintf("-p %s='{}' is the empty map", q.Name)
+	}
+	return "leave it out for the default"
 }
 
 func suggest(name string, known []string) string {

@@ -17,6 +17,7 @@ type cell []axisValue
 type axisValue struct {
 	axis  string
 	value any       // string, bool, int64 or float64
+	text  string    // the value in names
 	from  *ast.Node // where the value was written
 }
 
@@ -44,9 +45,26 @@ func (c cell) values() map[string]any {
 func (c cell) key() string {
 	parts := make([]string, len(c))
 	for i, v := range c {
-		parts[i] = v.axis + "=" + axisText(v.value)
+		parts[i] = v.axis + "=" + v.text
 	}
 	return strings.Join(parts, ",")
+}
+
+// over is the key over some axes only.
+func (c cell) over(axes []string) string {
+	if len(axes) == 1 && len(c) == 1 && c[0].axis == axes[0] {
+		return c[0].text
+	}
+	var b strings.Builder
+	for _, a := range axes {
+		for i := range c {
+			if c[i].axis == a {
+				b.WriteString(c[i].text)
+			}
+		}
+		b.WriteByte(',')
+	}
+	return b.String()
 }
 
 // project is the key over some axes only, in brackets.
@@ -85,9 +103,7 @@ func (b *builder) matrix(s *stage) bool {
 	if name, ok := check.MatrixOf(n, b.exprs); ok {
 		return b.matrixOf(s, name)
 	}
-	sc := b.plainScope("a matrix cannot read stages; ${stage.matrix} takes over another's")
-	sc.Absent["matrix"] = "a matrix cannot read itself"
-	f := frame{scoped: newScoped(sc), values: b.values}
+	f := frame{scoped: newScoped(b.axes), values: b.values}
 	if n.Kind != ast.Map {
 		b.diags.Errorf(n.Span, "write matrix: {seed: [1, 2]}", "matrix wants a map of axes, have %s", n.Kind)
 		return false
@@ -182,18 +198,17 @@ func (b *builder) axis(f frame, p *ast.Pair) []axisValue {
 		if from.Kind == ast.List && i < len(from.Items) {
 			at = from.Items[i]
 		}
-		switch item.(type) {
-		case string, bool, int64, float64:
-		default:
+		if !scalar(item) {
 			b.diags.Errorf(at.Span, "give texts, numbers or booleans", "a value of axis %s is %s", p.Key.Text, words(item))
 			continue
 		}
-		if seen[axisText(item)] {
+		text := axisText(item)
+		if seen[text] {
 			b.diags.Errorf(at.Span, "", "axis %s has %s twice", p.Key.Text, words(item))
 			continue
 		}
-		seen[axisText(item)] = true
-		out = append(out, axisValue{axis: p.Key.Text, value: item, from: at})
+		seen[text] = true
+		out = append(out, axisValue{axis: p.Key.Text, value: item, text: text, from: at})
 	}
 	return out
 }
@@ -223,18 +238,24 @@ func (b *builder) exclude(f frame, p *ast.Pair, axes []string, cells []cell) []c
 		if !b.knownAxes(nodes[i], axes) {
 			continue
 		}
-		left := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool {
-			for k, v := range e {
-				if !sameScalar(c.value(k), v) {
+		texts := make(map[string]string, len(e))
+		for k, v := range e {
+			if texts[k] = "\x00"; scalar(v) {
+				texts[k] = axisText(v)
+			}
+		}
+		before := len(cells)
+		cells = slices.DeleteFunc(cells, func(c cell) bool {
+			for _, v := range c {
+				if text, asked := texts[v.axis]; asked && text != v.text {
 					return false
 				}
 			}
 			return true
 		})
-		if len(left) == len(cells) {
+		if len(cells) == before {
 			b.diags.Warnf(nodes[i].Span, "", "exclude matches no cell of the matrix")
 		}
-		cells = left
 	}
 	return cells
 }
@@ -242,6 +263,10 @@ func (b *builder) exclude(f frame, p *ast.Pair, axes []string, cells []cell) []c
 // include adds whole cells. Without axes of its own the matrix takes them from the first entry.
 func (b *builder) include(f frame, p *ast.Pair, axes []string, cells []cell) ([]string, []cell) {
 	entries, nodes := b.entries(f, p)
+	there := make(map[string]bool, len(cells)+len(entries))
+	for _, c := range cells {
+		there[c.key()] = true
+	}
 	for i, e := range entries {
 		if len(axes) == 0 {
 			for _, q := range nodes[i].Pairs {
@@ -258,18 +283,17 @@ func (b *builder) include(f frame, p *ast.Pair, axes []string, cells []cell) ([]
 				b.diags.Errorf(nodes[i].Span, "", "include does not give axis %s", a)
 				continue
 			}
-			switch v.(type) {
-			case string, bool, int64, float64:
-			default:
+			if !scalar(v) {
 				b.diags.Errorf(nodes[i].Span, "give texts, numbers or booleans", "a value of axis %s is %s", a, words(v))
 				continue
 			}
-			c = append(c, axisValue{axis: a, value: v, from: nodes[i].Find(a).Value})
+			c = append(c, axisValue{axis: a, value: v, text: axisText(v), from: nodes[i].Find(a).Value})
 		}
-		if slices.ContainsFunc(cells, func(o cell) bool { return o.key() == c.key() }) {
+		if there[c.key()] {
 			b.diags.Warnf(nodes[i].Span, "", "include repeats the cell %s", c.key())
 			continue
 		}
+		there[c.key()] = true
 		cells = append(cells, c)
 	}
 	return axes, cells
@@ -286,11 +310,11 @@ func (b *builder) knownAxes(n *ast.Node, axes []string) bool {
 	return ok
 }
 
-// sameScalar compares as instance names do: 1 and 1.0 are the same cell.
-func sameScalar(a, v any) bool {
+// scalar says whether a value can be one of an axis. Values compare as names do: 1 and 1.0 are the same cell.
+func scalar(v any) bool {
 	switch v.(type) {
 	case string, bool, int64, float64:
-		return a != nil && axisText(a) == axisText(v)
+		return true
 	}
 	return false
 }

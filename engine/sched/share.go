@@ -41,54 +41,52 @@ func newSharing(o Options) *sharing {
 }
 
 // ask looks for a queued node's result in the remote before the node is computed: beside the loop, without cores. It
-// says false where nothing is to be asked. The node's lock is kept when it must be computed.
+// says false where nothing is to be asked.
 func (r *runner) ask(i int) bool {
 	if r.opts.Remote == nil || !r.mayReuse(i) {
 		return false
 	}
 	k, ports, ev, began := r.result.Nodes[i].Key, r.insts[i].ports, r.events(i), r.opts.Now()
 	r.spawn(func() func() {
-		lock, err := r.store.Lock(r.ctx, k, func(o store.Owner) {
-			ev.Info(fmt.Sprintf("waiting for %s, which makes the same result", o), map[string]any{"key": string(k)})
-		})
-		if err != nil {
-			return func() {
-				if r.ctx.Err() == nil {
-					r.fail(i, err)
-				}
-			}
-		}
-		rec, here := r.store.Lookup(r.ctx, k) // another process may have made it meanwhile
-		if !here {
-			rec = r.pull(k, ports, ev)
-		}
+		rec, here, err := r.fetch(k, ports, ev)
 		return func() {
-			if rec == nil {
-				r.nodes[i].lock = lock
-				r.enqueue(i)
-				return
-			}
-			lock.Release()
 			n := &r.result.Nodes[i]
-			n.Took, n.Pulled = r.opts.Now().Sub(began), !here
-			why := "made meanwhile by other work with the same key"
-			if n.Pulled {
-				why = "from " + r.opts.Remote.String()
+			switch {
+			case err != nil:
+				r.failPending(i, r.store.Explain(err))
+			case rec == nil:
+				r.enqueue(i)
+			case here:
+				r.done(i, rec, true, "made meanwhile by other work with the same key")
+			default:
+				n.Took, n.Pulled = r.opts.Now().Sub(began), true
+				r.done(i, rec, true, "from "+r.opts.Remote.String())
 			}
-			r.done(i, rec, true, why)
 		}
 	})
 	return true
 }
 
-func (r *runner) pull(k key.Key, ports []artifact.Port, ev event.Stage) *store.Record {
+// fetch pulls a result while it holds the lock of its key; here says that it was in the store already.
+func (r *runner) fetch(k key.Key, ports []artifact.Port, ev event.Stage) (rec *store.Record, here bool, err error) {
+	ctx := r.pending
+	lock, err := r.store.Lock(ctx, k, func(o store.Owner) {
+		ev.Info(fmt.Sprintf("waiting for %s, which makes the same result", o), map[string]any{"key": string(k)})
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	defer lock.Release()
+	if rec, ok := r.store.Lookup(ctx, k); ok { // another process made it meanwhile
+		return rec, true, nil
+	}
 	select {
 	case r.share.asking <- struct{}{}:
-	case <-r.ctx.Done():
-		return nil
+	case <-ctx.Done():
+		return nil, false, nil
 	}
 	defer func() { <-r.share.asking }()
-	return r.opts.Remote.Pull(r.ctx, k, ports, ev)
+	return r.opts.Remote.Pull(ctx, k, ports, ev), false, nil
 }
 
 // push shares a new result while the run goes on.

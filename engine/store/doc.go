@@ -14,6 +14,7 @@
 //	work/<key>/                           scratch of a running stage; kept when it can be resumed
 //	pull/<key>/                           blobs of a result that comes from a remote; kept for a week when broken off
 //	locks/<key>                           held by the process that computes the key
+//	locks/mutex-<name>                    held by the process whose stage holds a mutex
 //	runs/<id>/                            one folder a run
 //	tmp/<owner>/                          half-written files of a living process
 //	quarantine/                           damaged artifacts, for a person to look at

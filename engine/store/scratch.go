@@ -53,10 +53,16 @@ func (s *Store) Resumable(k key.Key) bool {
 	return err == nil
 }
 
-// Empty clears the output for another attempt.
+// Empty clears the output for another attempt, and the work of a stage that cannot resume.
 func (sc *Scratch) Empty() error {
-	if err := errors.Join(removeAll(sc.Out), os.MkdirAll(sc.Out, 0o755)); err != nil {
-		return fmt.Errorf("empty scratch directory: %w", err)
+	dirs := []string{sc.Out}
+	if !sc.resumable {
+		dirs = append(dirs, sc.Work)
+	}
+	for _, dir := range dirs {
+		if err := errors.Join(removeAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+			return fmt.Errorf("empty scratch directory: %w", err)
+		}
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type Store struct {
 	work string // the workspace
 	warn func(text string)
 	stat *statCache
+	step func(name string) // told about every step of writing, for tests that kill there; nil outside them
 
 	blobs blobIndex
 	tmp   struct {
@@ -50,7 +51,11 @@ func Open(workspace string, warn func(text string)) (*Store, error) {
 	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, s.Explain(fmt.Errorf("open store: %w", err))
+	}
+	if !writable(s.root) {
+		warn(s.root + " cannot be written: the results in it can be used, new ones cannot be made")
+		return s, nil
 	}
 	s.sweep()
 	return s, nil
@@ -97,6 +102,13 @@ func (s *Store) Workspace() string { return s.work }
 // Stats is the cache of source files' digests.
 func (s *Store) Stats() artifact.StatCache { return sources{s.stat} }
 
+// at tells where writing is.
+func (s *Store) at(step string) {
+	if s.step != nil {
+		s.step(step)
+	}
+}
+
 func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.root}, elem...)...)
 }
@@ -113,19 +125,6 @@ func (s *Store) Artifact(d artifact.Digest) string {
 
 // RunDir is the folder of a run.
 func (s *Store) RunDir(id string) string { return s.path("runs", id) }
-
-// NewRun makes the folder of a new run. Its ID is the time in UTC with a random end, so IDs sort by time.
-func (s *Store) NewRun(now time.Time) (id, dir string, err error) {
-	id = now.UTC().Format("20060102-150405") + "-" + random(2)
-	dir = s.RunDir(id)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", "", fmt.Errorf("make run folder: %w", err)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", "", fmt.Errorf("make run folder: %w", err)
-	}
-	return id, dir, nil
-}
 
 func random(bytes int) string {
 	b := make([]byte, bytes)

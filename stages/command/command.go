@@ -72,7 +72,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 			return fmt.Errorf("prepare output %s: %w", port.Name, err)
 		}
 	}
-	tail := newTail(in.Events)
+	tail := newTail(in.Events, in.Secrets)
 	if err := start(ctx, p.Run, in.Work, env, tail); err != nil {
 		return err
 	}
@@ -94,13 +94,19 @@ func start(ctx context.Context, line, work string, env []string, tail *tail) err
 	cmd.Dir, cmd.Env = work, env
 	stdout, stderr := tail.writer("stdout"), tail.writer("stderr")
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	newGroup(cmd)
-	cmd.Cancel = func() error { return signalGroup(cmd, false) }
-	cmd.WaitDelay = grace
-	if err := cmd.Start(); err != nil {
+	started, ended, err := newGroup(cmd)
+	if err != nil {
 		return fault.New(fault.Internal, "start sh: %w", err)
 	}
-	err := cmd.Wait()          // after a cancellation, at most grace later: WaitDelay kills the shell
+	defer ended()
+	cmd.Cancel = func() error { return signalGroup(cmd, false) }
+	cmd.WaitDelay = grace
+	err = cmd.Start()
+	started()
+	if err != nil {
+		return fault.New(fault.Internal, "start sh: %w", err)
+	}
+	err = cmd.Wait()          // after a cancellation, at most grace later: WaitDelay kills the shell
 	_ = signalGroup(cmd, true) // and this whoever did not heed SIGTERM, or was left in the background
 	stdout.flush()
 	stderr.flush()

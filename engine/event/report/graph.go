@@ -141,3 +141,8 @@ func clock(d time.Duration) string {
 	}
 	return d.Round(time.Second).String()
 }
+
+// seconds is a duration from its JSON form, bounded.
+func seconds(s float64) time.Duration {
+	return time.Duration(min(max(s, 0), 1e9) * float64(time.Second))
+}

@@ -17,6 +17,9 @@ import (
 //go:embed report.tmpl.html
 var pageText string
 
+//go:embed parts.tmpl.html
+var partsText string
+
 //go:embed report.css
 var pageCSS string
 
@@ -31,6 +34,7 @@ type page struct {
 	Failures []failure
 	Scores   []scoreCard
 	Graph    template.HTML
+	Matrix   []table
 	Charts   []group
 	Training []table
 	Findings []table
@@ -57,13 +61,19 @@ type stage struct {
 type line struct{ Time, Level, Text string }
 
 // HTML writes the report of a run as one self-contained page.
-func HTML(w io.Writer, run *record.Run) error {
-	t, err := template.New("report").Parse(pageText)
+func HTML(w io.Writer, run *record.Run) error { return fill(w, pageText, newPage(run)) }
+
+// fill writes a page from its template and the parts that pages share.
+func fill(w io.Writer, text string, data any) error {
+	t, err := template.New("page").Parse(text)
+	if err == nil {
+		_, err = t.Parse(partsText)
+	}
 	if err != nil {
 		return fmt.Errorf("parse report template: %w", err)
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, newPage(run)); err != nil {
+	if err := t.Execute(&b, data); err != nil {
 		return fmt.Errorf("fill report template: %w", err)
 	}
 	if _, err := io.WriteString(w, lines(b.String())); err != nil {
@@ -90,16 +100,7 @@ func newPage(run *record.Run) *page {
 	if run.Error != "" && len(p.Failures) == 0 {
 		p.Failures = append(p.Failures, failure{Text: run.Error, Hint: run.Hint})
 	}
-	switch {
-	case run.Finished.IsZero():
-		p.State = "running"
-	case run.Exit == 130:
-		p.State = "cancelled"
-	case run.Exit != 0:
-		p.State = "failed"
-	default:
-		p.State = "done"
-	}
+	p.State = run.State()
 	p.Sign = sign(p.State)
 	p.Summary = summary(counts, len(run.Nodes), run.Took())
 	p.Facts = runFacts(run)
@@ -116,6 +117,7 @@ func newPage(run *record.Run) *page {
 		}
 	}
 	p.Graph = template.HTML(graphSVG(g, false)) // escaped where it is made
+	p.Matrix = matrixTables(matrixOf(run), 1)
 	p.Charts, p.Training, p.Findings = charts(run), training(run), findings(run)
 	p.Timeline = template.HTML(timelineSVG(run))
 	return p

@@ -259,7 +259,7 @@ func TestChartIsDrawnAsBefore(t *testing.T) {
 		}
 		return out
 	}
-	svg := chartSVG("loss <a>", []series{{"one", pts(4, 3, math.NaN(), 2.5, 2)}, {"two", pts(3.9)}, {"three", pts(math.Inf(1))}})
+	svg := Plot{Metric: "loss <a>", Lines: []Line{{"one", pts(4, 3, math.NaN(), 2.5, 2)}, {"two", pts(3.9)}, {"three", pts(math.Inf(1))}}, Smooth: SmoothAuto}.chartSVG()
 	wellFormed(t, "chart", svg)
 	golden(t, "chart.svg", svg)
 }
@@ -271,7 +271,7 @@ func TestChartsSurviveOddNumbers(t *testing.T) {
 		for i, x := range v {
 			pts = append(pts, record.Point{Step: int64(i) * (1 << 60), Value: event.Number(x)})
 		}
-		svg := chartSVG("m", []series{{"s", pts}})
+		svg := Plot{Metric: "m", Lines: []Line{{"s", pts}}}.chartSVG()
 		wellFormed(t, fmt.Sprint(v), svg)
 		if strings.Contains(svg, `d="MNaN`) || strings.Contains(svg, "+Inf") && !strings.Contains(fmt.Sprint(v), "Inf") {
 			t.Errorf("%v: not a coordinate in %s", v, svg)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/belay-ml/belay/engine/event/record"
+	"github.com/belay-ml/belay/engine/event/sheet"
 )
 
 // scoreCard is one headline metric of one task over all stages that measured it: the first and the best
@@ -120,7 +121,7 @@ type form struct {
 }
 
 func newForm(metric string, g []owned) form {
-	f := form{lower: lessIsBetter(metric)}
+	f := form{lower: sheet.LessIsBetter(metric)}
 	low := math.Inf(1)
 	for _, t := range g {
 		v := float64(t.Headline[metric])
@@ -134,12 +135,6 @@ func newForm(metric string, g []owned) form {
 		f.top = 0 // no bars
 	}
 	return f
-}
-
-// lessIsBetter knows a metric by its name.
-func lessIsBetter(metric string) bool {
-	m := strings.ToLower(metric)
-	return slices.ContainsFunc([]string{"loss", "ppl", "perplexity", "nll", "error", "bits_per"}, func(w string) bool { return strings.Contains(m, w) })
 }
 
 func (f form) text(v float64) string {

@@ -37,10 +37,11 @@ type span struct {
 	Wide int
 }
 
-// cell is a table cell. Tone is "up" or "down" for Delta; Bar draws Percent below the text.
+// cell is a table cell. Tone is "up" or "down" for Delta; Bar draws Percent below the text; Best marks the best of
+// its column.
 type cell struct {
 	Text, Err, Delta, Tone string
-	Right, Bar             bool
+	Right, Bar, Best       bool
 	Percent                float64
 }
 
