@@ -165,7 +165,7 @@ func TestPullingTakesNoCore(t *testing.T) {
 	b.run(enginetest.Graph(enginetest.Node("p", plain, "1")))
 	other := newBench(t)
 	other.opts.CPU, other.opts.Jobs = 1, 1
-	f = f.share(other)
+	f.share(other)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

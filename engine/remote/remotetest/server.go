@@ -76,7 +76,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, path string) {
 		return
 	}
 	tmp := filepath.Join(s.Dir, rand.Text())
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+	if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
 		err = os.WriteFile(tmp, data, 0o644)
 	}
 	if err == nil && r.Header.Get("If-None-Match") == "*" {
