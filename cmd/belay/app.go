@@ -20,6 +20,7 @@ import (
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/event/terminal"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/lockfile"
 	"github.com/belay-ml/belay/engine/store"
 )
 
@@ -44,6 +45,7 @@ type app struct {
 // recipeFlags are the flags of commands that read a recipe.
 type recipeFlags struct {
 	params, sets []string
+	locked       bool // of commands that honour belay.lock
 }
 
 func (f *recipeFlags) register(c *cobra.Command) {
@@ -56,11 +58,29 @@ type project struct {
 	space   *workspace.File
 	graph   *engine.Graph
 	secrets *secrets
+	lock    *lockfile.File // nil when there is no belay.lock
+	locked  bool           // what is not as the lock file says is an error
 }
 
 // project checks a recipe and its workspace file. Diagnostics go to stderr; errors end the command with the
 // recipe's code.
 func (a *app) project(path string, f recipeFlags) (*project, error) {
+	p, err := a.checked(path, f)
+	if err != nil {
+		return nil, err
+	}
+	p.locked = f.locked
+	if p.lock, err = lockfile.Load(p.space.Dir); err != nil {
+		return nil, err
+	}
+	if p.lock == nil && f.locked {
+		return nil, fault.New(fault.Data, "--locked: there is no %s in %s", lockfile.Name, p.space.Dir).WithHint("belay lock %s makes one", path)
+	}
+	return p, nil
+}
+
+// checked is a project without its lock file.
+func (a *app) checked(path string, f recipeFlags) (*project, error) {
 	space, err := a.settings(path)
 	if err != nil {
 		return nil, err

@@ -27,8 +27,10 @@ func newCheck(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check RECIPE...",
 		Short: "Find every mistake in recipes, without running anything",
-		Args:  cobra.MinimumNArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.check(args, f) },
+		Long: `Find every mistake in recipes, without running anything. Parameters that must be given may be left out: what depends
+on them is then checked where another recipe uses this one.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.check(args, f) },
 	}
 	f.register(c)
 	return c
@@ -39,6 +41,7 @@ func (a *app) check(recipes []string, f recipeFlags) error {
 	if err != nil {
 		return err
 	}
+	opt.Open = true // building blocks are checked by themselves too
 	wrong := false
 	js := []checkJSON{}
 	for _, path := range recipes {

@@ -47,7 +47,7 @@ Of a parameter (written as in --set) it tells what it means, its type, its defau
 				return err
 			}
 			defer st.Close()
-			planned, err := sched.Plan(c.Context(), p.graph, st, runFlags{}.options(nil))
+			planned, err := sched.Plan(c.Context(), p.graph, st, a.locked(p, runFlags{}.options(nil)))
 			if err != nil {
 				return err
 			}
@@ -56,6 +56,7 @@ Of a parameter (written as in --set) it tells what it means, its type, its defau
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	return c
 }
 
@@ -73,6 +74,7 @@ type explanation struct {
 	planJSON
 	Parts  []partJSON  `json:"parts"`
 	Inputs []inputJSON `json:"inputs,omitempty"`
+	Pins   []string    `json:"pins,omitempty"` // by belay.lock
 }
 
 // partJSON is one component of a key as it is now.
@@ -128,7 +130,7 @@ func (e explainer) explain(names []string) error {
 }
 
 // called says whether a name means the node: by its ID, or as one of its stage.
-func called(n *engine.Node, name string) bool { return n.ID == name || n.Name == name }
+func called(n *engine.Node, name string) bool { return n.Called(name) }
 
 // stages tells about the named stages; about all that would or might run when there are no names.
 func (e explainer) stages(names []string) error {
@@ -165,6 +167,9 @@ func (e explainer) one(i int) explanation {
 	x := explanation{planJSON: planOf(n), Parts: []partJSON{}}
 	if x.Made != nil {
 		x.Made.Run = madeBy(filepath.Dir(e.store.RunDir("x")), n.Key)
+	}
+	for _, pin := range n.Pins {
+		x.Pins = append(x.Pins, pin.String())
 	}
 	changed := map[string]bool{}
 	for _, c := range n.Reason.Changes {
@@ -255,6 +260,9 @@ func (e explainer) write(w io.Writer, x explanation) error {
 	fmt.Fprintf(w, "%s (%s, %s): %s\n", ink.bold(x.ID), x.Kind, x.Pos, ink.status(sched.Status(x.Status)))
 	if x.Why != "" {
 		fmt.Fprintf(w, "  why: %s\n", x.Why)
+	}
+	for _, pin := range x.Pins {
+		fmt.Fprintf(w, "  %s\n", pin)
 	}
 	if m := x.Made; m != nil {
 		text := m.At.Local().Format(time.DateTime) + ", took " + about(time.Duration(x.Seconds*float64(time.Second)))

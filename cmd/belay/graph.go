@@ -41,6 +41,7 @@ func newGraph(a *app) *cobra.Command {
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	c.Flags().StringVar(&format, "format", "ascii", "ascii, svg, dot or mermaid")
 	return c
 }

@@ -44,6 +44,7 @@ func newPlan(a *app) *cobra.Command {
 	}
 	f.register(c)
 	c.Flags().BoolVar(&remote, "remote", false, "look for results in the remote too")
+	f.registerLocked(c)
 	return c
 }
 
@@ -53,7 +54,7 @@ func (a *app) planned(ctx context.Context, p *project, opt sched.Options) (*sche
 		return nil, err
 	}
 	defer st.Close()
-	return sched.Plan(ctx, p.graph, st, opt)
+	return sched.Plan(ctx, p.graph, st, a.locked(p, opt))
 }
 
 // planJSON is one stage of `belay plan --json`.
@@ -137,7 +138,7 @@ func (a *app) plan(ctx context.Context, p *project, opt sched.Options) error {
 
 // totals is the last line of a plan.
 func totals(p *sched.Planned) string {
-	all, off, unknown := 0, 0, 0
+	all, off, unknown, shared := 0, 0, 0, 0
 	var took time.Duration
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
@@ -148,6 +149,8 @@ func totals(p *sched.Planned) string {
 		switch n.Status {
 		case sched.Off:
 			off++
+		case sched.Shared:
+			shared++
 		case sched.Stale, sched.Busy:
 			if n.Last == nil {
 				unknown++
@@ -158,6 +161,8 @@ func totals(p *sched.Planned) string {
 	sure, maybe := p.Stale()
 	text := fmt.Sprintf("%d of %d stages would run", sure, all)
 	switch {
+	case sure+maybe == 0 && shared > 0:
+		text = fmt.Sprintf("nothing to do but to pull: %d of %d stages are fresh", all-off-shared, all)
 	case sure+maybe == 0 && off == 0:
 		text = fmt.Sprintf("nothing to do: all %d stages are fresh", all)
 	case sure+maybe == 0:
@@ -167,6 +172,9 @@ func totals(p *sched.Planned) string {
 		if unknown > 0 {
 			text += fmt.Sprintf(" and %d that never ran", unknown)
 		}
+	}
+	if shared > 0 {
+		text += fmt.Sprintf(", %d in the remote", shared)
 	}
 	if maybe > 0 {
 		text += fmt.Sprintf(", %d maybe", maybe)

@@ -5,10 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -19,6 +16,7 @@ import (
 	"github.com/belay-ml/belay/engine/event/record"
 	"github.com/belay-ml/belay/engine/event/report"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -49,6 +47,7 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	c.Flags().StringSliceVar(&f.until, "until", nil, "run nothing that comes after these stages")
 	c.Flags().StringSliceVar(&f.force, "force", nil, "run these stages even when they are fresh; \"*\" is all")
 	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at a time; 0 means as many as the cores allow")
@@ -88,6 +87,7 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 	if opt.Remote, err = a.share(ctx, p.space, st, f.share); err != nil {
 		return err
 	}
+	opt.Secret = p.secrets.Lookup(ctx)
 	return a.execute(ctx, p, st, opt, f.params)
 }
 
@@ -114,18 +114,12 @@ func (f runFlags) grant(opt *sched.Options, has workspace.Resources) error {
 	return nil
 }
 
-// memorySize reads a size: digits and a unit.
+// memorySize is a size, or none.
 func memorySize(text string) (int64, error) {
-	digits := strings.TrimRight(text, "KMGTiB ")
-	shift, ok := map[string]int{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}[strings.TrimSpace(text[len(digits):])]
-	n, err := strconv.ParseInt(digits, 10, 64)
-	switch {
-	case text == "":
+	if text == "" {
 		return 0, nil
-	case err != nil || !ok || n < 0 || n > math.MaxInt64>>shift:
-		return 0, fmt.Errorf("%q is no size in bytes, KiB, MiB, GiB or TiB", text)
 	}
-	return n << shift, nil
+	return param.Bytes(text)
 }
 
 // execute runs a graph. Progress, a record and a report begin with the first event that shows work to do:
@@ -133,6 +127,7 @@ func memorySize(text string) (int64, error) {
 func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sched.Options, params []string) error {
 	began := time.Now()
 	opt.RunID = record.NewID(began)
+	opt = a.locked(p, opt)
 	dir := st.RunDir(opt.RunID)
 	var rec *record.Recorder
 	finish := func() {}

@@ -23,9 +23,10 @@ const (
 // Loader reads the files of one recipe: those it extends and those its stages use. Its bounds are for all of them
 // together.
 type Loader struct {
-	Over Overlay // texts that lie over those of the disk; nil is none
+	Over  Overlay     // texts that lie over those of the disk; nil is none
+	Files []*pos.File // what was read, in order
 
-	files, bytes int
+	tried, bytes int
 	diags        *diag.List
 }
 
@@ -80,7 +81,7 @@ func (ld *Loader) file(abs, name string, at, via pos.Span, open []opened) *Node 
 		ld.diags.Add(d)
 		return nil
 	}
-	if ld.files++; ld.files > maxFiles {
+	if ld.tried++; ld.tried > maxFiles {
 		ld.diags.Errorf(at, "", "a recipe may be made of %d files at most", maxFiles)
 		return nil
 	}
@@ -95,6 +96,7 @@ func (ld *Loader) file(abs, name string, at, via pos.Span, open []opened) *Node 
 	}
 	f := pos.NewFile(name, abs, filepath.Dir(abs), strings.TrimPrefix(text, "\ufeff"))
 	f.Via = via
+	ld.Files = append(ld.Files, f)
 	n, diags := Parse(f)
 	ld.diags.Add(diags...)
 	if n == nil {
@@ -110,6 +112,7 @@ func (ld *Loader) file(abs, name string, at, via pos.Span, open []opened) *Node 
 // extend merges n over the files its `extends` key names.
 func (ld *Loader) extend(n *Node, f *pos.File, open []opened) *Node {
 	var base *Node
+	holes := false
 	p := n.Find("extends")
 	if p != nil {
 		items := []*Node{p.Value}
@@ -126,15 +129,19 @@ func (ld *Loader) extend(n *Node, f *pos.File, open []opened) *Node {
 				continue
 			}
 			abs, name := Locate(item.File(), item.Text)
-			if below := ld.file(abs, name, item.Span, item.Span, open); below != nil {
-				base = Merge(base, below, ld.diags)
+			below := ld.file(abs, name, item.Span, item.Span, open)
+			if below == nil {
+				holes = true
+				continue
 			}
+			holes = holes || below.holes
+			base = Merge(base, below, ld.diags)
 		}
 	}
 	own := *n
 	own.Pairs = slices.DeleteFunc(slices.Clone(n.Pairs), func(q *Pair) bool { return q == p })
 	out := Merge(base, &own, ld.diags)
-	out.Span = n.Span
+	out.Span, out.holes = n.Span, holes
 	return out
 }
 

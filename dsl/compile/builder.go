@@ -21,6 +21,7 @@ const (
 	maxNodes  = 20_000    // of a recipe, and uses of other recipes
 	maxReads  = 1_000_000 // of nodes by nodes
 	maxErrors = 200       // found before the rest is left alone
+	maxHints  = 50        // errors that name what was meant
 )
 
 // shared is what the recipes of one graph have in common.
@@ -38,6 +39,8 @@ type shared struct {
 	loaded    []*block          // in the order of their first use
 	reads     int
 	expanded  int
+	counted   int  // findings that were looked at
+	errors    int  // among them
 	full      bool // a bound is passed, and was reported
 }
 
@@ -126,12 +129,17 @@ func (b *builder) room(s *stage) bool {
 	if b.full {
 		return false
 	}
+	for ; b.counted < len(b.diags); b.counted++ {
+		if b.diags[b.counted].Severity == diag.Error {
+			b.errors++
+		}
+	}
 	switch {
 	case len(b.graph.Nodes) >= maxNodes || b.expanded >= maxNodes:
 		b.diags.Errorf(s.NameAt, "", "the recipe unfolds to more than %d stage instances", maxNodes)
 	case b.reads > maxReads:
 		b.diags.Errorf(s.NameAt, "gather the many in one stage, and read that", "the instances of the recipe read each other more than %d times", maxReads)
-	case len(b.diags) < maxErrors:
+	case b.errors < maxErrors:
 		return true
 	}
 	b.full = true
@@ -191,9 +199,17 @@ func (b *builder) needs(s *stage) {
 		case item.Kind != ast.Text:
 			b.diags.Errorf(item.Span, "", "needs wants a stage name or a list of them, have %s", item.Kind)
 		case b.byName[item.Text] == nil:
-			b.diags.Errorf(item.Span, check.Suggest(item.Text, b.stageNames()), "unknown stage %q", item.Text)
+			b.diags.Errorf(item.Span, b.nearStage(item.Text), "unknown stage %q", item.Text)
 		}
 	}
+}
+
+// nearStage is a hint for the name of a stage.
+func (b *builder) nearStage(name string) string {
+	if len(b.diags) > maxHints {
+		return ""
+	}
+	return check.Suggest(name, b.stageNames())
 }
 
 func (b *builder) stageNames() []string {

@@ -32,7 +32,7 @@ func (b *builder) sets(sets []string) {
 			outer, _, _ := strings.Cut(name, "/")
 			b.diags.Errorf(all, fmt.Sprintf("set a parameter of the recipe that %s uses: --set %s.parameter=value", outer, outer), "--set reaches the stages of this recipe, not %s", name)
 		case s == nil:
-			b.diags.Errorf(all, check.Suggest(name, b.stageNames()), "unknown stage %q", name)
+			b.diags.Errorf(all, b.nearStage(name), "unknown stage %q", name)
 		case s.Broken:
 		default:
 			if s.sub != nil && s.sub.recipe != nil && !strings.Contains(path, ".") {

@@ -27,6 +27,9 @@ type Options struct {
 	Dir    string                      // working directory, absolute
 	Exists func(path string) (ok bool) // whether a source is there; nil asks the file system
 	Over   ast.Overlay                 // unsaved texts of files; nil is none
+	// Open takes a recipe without the parameters that a caller must give, with a warning: what depends on them is not
+	// checked, and the graph is not for running.
+	Open bool
 	// Secret says whether a secret is there, and if not, where it was looked for. It does not read the value. Nil
 	// knows none.
 	Secret func(name string) (ok bool, why string)

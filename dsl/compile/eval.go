@@ -177,6 +177,7 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 		common := key + "\x00" + f.Signature(parsed)
 		if prog = b.programs[common]; prog == nil {
 			var problems []expr.Problem
+			f.Terse = len(b.diags) > maxHints
 			if prog, problems = expr.Compile(parsed, f.Scope, want); prog != nil {
 				b.programs[common] = prog
 			}
@@ -256,7 +257,7 @@ func (b *builder) source(c cell, n *ast.Node) (from *ast.Node, moved bool) {
 
 // sourceOf is source after some steps; values that stand for each other end it.
 func (b *builder) sourceOf(c cell, n *ast.Node, steps int) (from *ast.Node, moved bool) {
-	if steps > 10 || b.literal || n.Kind != ast.Text || !expr.Holds(n.Text) {
+	if steps > 10 || b.literal || b.foreign(n) || n.Kind != ast.Text || !expr.Holds(n.Text) {
 		return n, false
 	}
 	parts, _, _ := expr.Split(n.Text)

@@ -52,19 +52,24 @@ func (c cell) key() string {
 
 // over is the key over some axes only.
 func (c cell) over(axes []string) string {
-	if len(axes) == 1 && len(c) == 1 && c[0].axis == axes[0] {
-		return c[0].text
-	}
-	var b strings.Builder
-	for _, a := range axes {
+	one, rest := "", []byte(nil)
+	for k, a := range axes {
 		for i := range c {
-			if c[i].axis == a {
-				b.WriteString(c[i].text)
+			if c[i].axis != a {
+				continue
+			}
+			if one = c[i].text; len(axes) > 1 {
+				rest = append(rest, one...)
 			}
 		}
-		b.WriteByte(',')
+		if k < len(axes)-1 {
+			rest = append(rest, ',')
+		}
 	}
-	return b.String()
+	if len(axes) == 1 {
+		return one
+	}
+	return string(rest)
 }
 
 // project is the key over some axes only, in brackets.
@@ -164,7 +169,7 @@ func (b *builder) matrixOf(s *stage, name string) bool {
 	t := b.byName[name]
 	switch {
 	case t == nil:
-		b.diags.Errorf(s.Matrix.Span, check.Suggest(name, b.stageNames()), "unknown stage %q", name)
+		b.diags.Errorf(s.Matrix.Span, b.nearStage(name), "unknown stage %q", name)
 		return false
 	case t.Matrix == nil:
 		b.diags.Errorf(s.Matrix.Span, "", "stage %s has no matrix", name)
@@ -234,30 +239,56 @@ func (b *builder) entries(f frame, p *ast.Pair) (maps []map[string]any, nodes []
 
 func (b *builder) exclude(f frame, p *ast.Pair, axes []string, cells []cell) []cell {
 	entries, nodes := b.entries(f, p)
+	// Entries that name the same axes are looked up together: there may be thousands.
+	groups := map[string]*exclusion{}
+	hit := make([]bool, len(entries))
 	for i, e := range entries {
 		if !b.knownAxes(nodes[i], axes) {
+			hit[i] = true // reported
 			continue
 		}
-		texts := make(map[string]string, len(e))
-		for k, v := range e {
-			if texts[k] = "\x00"; scalar(v) {
-				texts[k] = axisText(v)
+		var named []string
+		var texts cell
+		for _, a := range axes {
+			v, given := e[a]
+			if !given {
+				continue
+			}
+			named = append(named, a)
+			text := "\x00" // equal to no value's
+			if scalar(v) {
+				text = axisText(v)
+			}
+			texts = append(texts, axisValue{axis: a, text: text})
+		}
+		g := groups[strings.Join(named, ",")]
+		if g == nil {
+			g = &exclusion{axes: named, entries: map[string][]int{}}
+			groups[strings.Join(named, ",")] = g
+		}
+		g.entries[texts.over(named)] = append(g.entries[texts.over(named)], i)
+	}
+	left := slices.DeleteFunc(cells, func(c cell) bool {
+		out := false
+		for _, g := range groups {
+			for _, i := range g.entries[c.over(g.axes)] {
+				hit[i], out = true, true
 			}
 		}
-		before := len(cells)
-		cells = slices.DeleteFunc(cells, func(c cell) bool {
-			for _, v := range c {
-				if text, asked := texts[v.axis]; asked && text != v.text {
-					return false
-				}
-			}
-			return true
-		})
-		if len(cells) == before {
+		return out
+	})
+	for i := range entries {
+		if !hit[i] {
 			b.diags.Warnf(nodes[i].Span, "", "exclude matches no cell of the matrix")
 		}
 	}
-	return cells
+	return left
+}
+
+// exclusion are the entries of `exclude` that name the same axes, by the values they name.
+type exclusion struct {
+	axes    []string
+	entries map[string][]int
 }
 
 // include adds whole cells. Without axes of its own the matrix takes them from the first entry.

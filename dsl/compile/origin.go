@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -23,6 +24,7 @@ func (b *builder) origins(out map[string]string, c cell, f *param.Field, path, a
 	}
 	from, _ := b.source(c, n)
 	switch {
+	case b.foreign(from):
 	case from.Kind == ast.List && len(from.Items) <= maxPlaces:
 		var item *param.Field
 		if f != nil {
@@ -50,6 +52,9 @@ func (b *builder) origins(out map[string]string, c cell, f *param.Field, path, a
 // with parameters or cells it also says where those were written: "recipe.yaml:12:7, with params.lr from -p lr".
 func (b *builder) origin(c cell, n *ast.Node) string {
 	from, _ := b.source(c, n)
+	if b.foreign(from) {
+		return cmp.Or(b.use.places[from], placeOf(from))
+	}
 	if b.literal || from.Kind != ast.Text || !expr.Holds(from.Text) {
 		return placeOf(from)
 	}

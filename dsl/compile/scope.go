@@ -48,7 +48,7 @@ func (b *builder) globals() {
 		values, b.paramFrom = b.use.values, b.use.from
 	} else {
 		var diags diag.List
-		values, b.paramFrom, diags = check.Params(b.recipe, b.opt.Params, b.opt.Dir)
+		values, b.paramFrom, diags = check.Params(b.recipe, b.opt.Params, b.opt.Dir, b.opt.Open)
 		b.diags.Add(diags...)
 	}
 	fields := map[string]*expr.Var{}

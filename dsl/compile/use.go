@@ -11,6 +11,7 @@ import (
 	"github.com/belay-ml/belay/dsl/check"
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/expr"
+	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 )
@@ -23,6 +24,7 @@ type block struct {
 	name     string // as messages call it
 	identity string
 	root     *ast.Node
+	files    []*pos.File // what it was read from
 	recipe   *ast.Recipe // nil when it cannot be read; reported
 	broken   bool        // it has mistakes, which were reported when it was read
 	tried    bool        // its stages were looked at
@@ -52,6 +54,7 @@ type use struct {
 	cell   map[string]any       // their values
 	values map[string]any       // of the recipe's parameters
 	from   map[string]*ast.Node // where they were written
+	places map[*ast.Node]string // the same in words, as the caller sees it
 	off    string               // why all of it is off
 	base   engine.Node          // settings for stages that have none
 	needs  []int                // nodes to wait for
@@ -84,7 +87,9 @@ func (b *builder) subRecipe(s *ast.Stage) *block {
 	b.loaded = append(b.loaded, k)
 	before := len(b.diags)
 	defer func() { usedBy(b.diags[before:], s) }()
+	first := len(b.loader.Files)
 	root, diags := b.loader.Load(abs, name, s.UsesAt)
+	k.files = b.loader.Files[first:]
 	b.diags.Add(diags...)
 	k.broken = diags.HasErrors()
 	if root == nil {
@@ -171,7 +176,7 @@ func (b *builder) expand(s *stage, in *instance, base *engine.Node) {
 // arguments gives the recipe's parameters the values of the stage's `with`, or their defaults. A parameter that gets
 // none was reported.
 func (b *builder) arguments(s *stage, in *instance, u *use) {
-	u.values, u.from = map[string]any{}, map[string]*ast.Node{}
+	u.values, u.from, u.places = map[string]any{}, map[string]*ast.Node{}, map[*ast.Node]string{}
 	params := s.sub.recipe.Params
 	var names []string
 	for _, q := range params {
@@ -204,7 +209,7 @@ func (b *builder) arguments(s *stage, in *instance, u *use) {
 			b.diags.Add(d)
 			continue
 		}
-		u.values[q.Name], u.from[q.Name] = fit, from
+		u.values[q.Name], u.from[q.Name], u.places[from] = fit, from, b.origin(in.cell, p.Value)
 	}
 	for _, q := range params {
 		switch {
@@ -220,6 +225,11 @@ func (b *builder) arguments(s *stage, in *instance, u *use) {
 			}
 		}
 	}
+}
+
+// foreign says whether a node was written by a caller: its names are not those of this recipe.
+func (b *builder) foreign(n *ast.Node) bool {
+	return b.use != nil && !slices.Contains(b.block.files, n.File())
 }
 
 func declared(q *ast.Param) diag.Note {

@@ -93,6 +93,8 @@ type Scope struct {
 	Absent map[string]string
 	// Outer is asked for names that neither has: what many scopes share is kept once.
 	Outer *Scope
+	// Terse leaves out near names: finding them takes time where there are thousands.
+	Terse bool
 }
 
 // Lookup is the type of a name, nil when it is none here.
@@ -191,6 +193,9 @@ func (s *Scope) plain(chain []string) (v *Var, ok bool) {
 
 func (s *Scope) names() []string {
 	var names []string
+	if s.Terse {
+		return nil
+	}
 	for sc := s; sc != nil; sc = sc.Outer {
 		for k := range sc.Vars {
 			if s.Lookup(k) != nil {

@@ -96,11 +96,22 @@ func (f *File) Offset(line, col int) int {
 		end = f.starts[line] - 1
 	}
 	want := f.before(off) + max(col-1, 0)
-	off += sort.Search(end-off, func(i int) bool { return f.before(off+i) >= want })
-	for off < end && !utf8.RuneStart(f.Text[off]) {
-		off++
+	if f.chars == nil {
+		return min(want, end)
 	}
-	return off
+	// From the last stretch that begins too early, character by character.
+	i := sort.Search(len(f.chars), func(i int) bool { return f.chars[i] >= want }) - 1
+	for count, at := f.before(max(off, i*stretch)), max(off, i*stretch); ; at++ {
+		switch {
+		case at >= end:
+			return end
+		case !utf8.RuneStart(f.Text[at]):
+		case count >= want:
+			return at
+		default:
+			count++
+		}
+	}
 }
 
 // At is the position of a byte offset.

@@ -141,6 +141,7 @@ func (*File) decode(root *ast.Node, l *diag.List) map[string]any {
 	}
 	if len(problems) == 0 {
 		secrets(root, l)
+		sizes(root, l)
 		checkRemote(root, l)
 	}
 	return values
@@ -166,6 +167,19 @@ func secrets(root *ast.Node, l *diag.List) {
 			l.Errorf(s.Key.Span, fmt.Sprintf("write %s: {env: VARIABLE}, {file: PATH} or {command: LINE}", name), "secret %s does not say where it comes from", name)
 		case len(from) > 1:
 			l.Errorf(s.Key.Span, "keep one of them", "secret %s comes from %s", name, strings.Join(from, " and "))
+		}
+	}
+}
+
+// sizes checks the values that are sizes.
+func sizes(root *ast.Node, l *diag.List) {
+	for _, path := range [][]string{{"resources", "memory"}, {"gc", "max_size"}} {
+		at, _, rest := root.Follow(path)
+		if len(rest) > 0 || at.Kind != ast.Text || at.Text == "" {
+			continue
+		}
+		if _, err := param.Bytes(at.Text); err != nil {
+			l.Errorf(at.Span, "", "%s: %v", strings.Join(path, "."), err)
 		}
 	}
 }

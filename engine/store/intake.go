@@ -63,12 +63,8 @@ func (s *Store) importResult(ctx context.Context, m *artifact.Manifest, fetch fu
 		return nil, fmt.Errorf("%w: the listing makes %s", ErrWrongBytes, t.Digest.Short())
 	}
 	rec := &Record{Manifest: m, Root: s.Artifact(m.Digest)}
-	if _, err := os.Lstat(rec.Root); err == nil && s.intact(ctx, m) {
-		text, err := m.Encode()
-		if err != nil {
-			return nil, err
-		}
-		return rec, s.record(m, text)
+	if here, err := s.adopt(ctx, m); here || err != nil {
+		return rec, err
 	}
 	in, err := s.intake(ctx, m)
 	if err != nil {
@@ -109,6 +105,23 @@ func (s *Store) importResult(ctx context.Context, m *artifact.Manifest, fetch fu
 		s.warn(fmt.Sprintf("what was left of an import could not be removed: %v", err))
 	}
 	return rec, nil
+}
+
+// adopt makes an artifact that is here the result of another key.
+func (s *Store) adopt(ctx context.Context, m *artifact.Manifest) (here bool, err error) {
+	release, err := s.share(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	if _, err := os.Lstat(s.Artifact(m.Digest)); err != nil || !s.intact(ctx, m) {
+		return false, nil
+	}
+	text, err := m.Encode()
+	if err != nil {
+		return false, err
+	}
+	return true, s.record(m, text)
 }
 
 // intake makes the place for the blobs of a manifest and checks those that an earlier attempt left.

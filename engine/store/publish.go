@@ -60,6 +60,11 @@ func (s *Store) reveal(ctx context.Context, pub string, m *artifact.Manifest) er
 		return err
 	}
 	s.at("manifest")
+	release, err := s.share(ctx) // between an artifact that was there already and its record nobody may collect it
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := s.install(ctx, pub, m); err != nil {
 		return err
 	}
