@@ -20,4 +20,5 @@
 // their differences. store: atomic publish, locks, stat cache. sched: plan and run. event: what
 // happened, to terminals, files and the report. fault: errors with an exit code. enginetest: fakes
 // and conformance suites. secret: values that must not be written.
+// remote: results shared by a team.
 package engine
