@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -100,7 +101,7 @@ func (a *app) cachePush(ctx context.Context, args []string, f recipeFlags, dry b
 		if e != nil {
 			return e
 		}
-		space, err = a.settings(dir + "/recipe.yaml")
+		space, err = a.settings(filepath.Join(dir, "recipe.yaml"))
 	} else if p, err = a.project(args[0], f); err == nil {
 		space = p.space
 	}
