@@ -46,6 +46,8 @@ type app struct {
 type recipeFlags struct {
 	params, sets []string
 	locked       bool // of commands that honour belay.lock
+
+	reads func(path string) // told of every file before it is read, also of those that are missing; may be nil
 }
 
 func (f *recipeFlags) register(c *cobra.Command) {
@@ -106,7 +108,19 @@ func (a *app) options(f recipeFlags) (compile.Options, error) {
 	if err != nil {
 		return compile.Options{}, err
 	}
-	return compile.Options{Stages: stageList(), Params: f.params, Sets: f.sets, Env: os.LookupEnv, Dir: dir}, nil
+	opt := compile.Options{Stages: stageList(), Params: f.params, Sets: f.sets, Env: os.LookupEnv, Dir: dir}
+	if f.reads != nil {
+		opt.Over = func(path string) (string, bool) {
+			f.reads(path)
+			return "", false
+		}
+		opt.Exists = func(path string) bool {
+			f.reads(path)
+			_, err := os.Stat(path)
+			return err == nil
+		}
+	}
+	return opt, nil
 }
 
 // diagnose prints findings in the chosen form.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/belay-ml/belay/engine/enginetest/smalldisk"
 )
 
 const small = `
@@ -25,39 +25,14 @@ stages:
 outputs: {o: "${b.o}"}
 `
 
-// disk mounts a small disk as a workspace.
-func disk(t *testing.T, recipe string) string {
+// disk makes a small disk a workspace.
+func disk(t *testing.T, recipe string) (dir string, unmount func()) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("no right to mount: %v", err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	dir, unmount = smalldisk.Mount(t, "1m")
 	if err := errors.Join(os.WriteFile(filepath.Join(dir, "belay.yaml"), nil, 0o644), os.WriteFile(filepath.Join(dir, "recipe.yaml"), []byte(recipe), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	return dir
-}
-
-// crowd leaves room for a number of pages.
-func crowd(t *testing.T, dir string, pages int) (free func()) {
-	t.Helper()
-	name := filepath.Join(dir, "filler")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	written := 0
-	for page := make([]byte, 4096); err == nil; written++ {
-		_, err = f.Write(page)
-	}
-	if !errors.Is(err, unix.ENOSPC) {
-		t.Fatal(err)
-	}
-	if err := errors.Join(f.Truncate(int64(max(0, written-1-pages))*4096), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return func() { os.Remove(name) }
+	return dir, unmount
 }
 
 // TestADiskThatRunsFull lets the disk run full ever later in a run: in the store, a scratch folder, an output, a
@@ -66,8 +41,8 @@ func TestADiskThatRunsFull(t *testing.T) {
 	t.Parallel()
 	failed, warned := 0, 0
 	for pages := 0; ; pages++ {
-		dir := disk(t, small)
-		free := crowd(t, dir, pages)
+		dir, unmount := disk(t, small)
+		free := smalldisk.Fill(t, dir, pages)
 		_, msg, code := finish(t, belay(t, dir, "run", "recipe.yaml"))
 		switch {
 		case code == 0 && !strings.Contains(msg, "warning"):
@@ -92,17 +67,15 @@ func TestADiskThatRunsFull(t *testing.T) {
 		if _, msg, code := finish(t, belay(t, dir, "cache", "verify")); code != 0 || strings.Contains(msg, "damage") {
 			t.Errorf("%d pages: %s", pages, msg)
 		}
-		unix.Unmount(dir, unix.MNT_DETACH)
+		unmount()
 	}
 }
 
 func TestAWorkspaceThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	dir := disk(t, small)
+	dir, _ := disk(t, small)
 	must(t, belay(t, dir, "run", "recipe.yaml"))
-	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-		t.Skip(err)
-	}
+	smalldisk.ReadOnly(t, dir)
 	for _, args := range [][]string{{"run", "recipe.yaml"}, {"plan", "recipe.yaml"}, {"explain", "recipe.yaml", "b"}, {"graph", "recipe.yaml"}, {"show"}, {"cache", "ls"}, {"cache", "verify"}} {
 		_, msg, code := finish(t, belay(t, dir, args...))
 		if code != 0 || args[0] == "run" && (!strings.Contains(msg, ".belay cannot be written") || !strings.Contains(msg, "nothing to do")) {

@@ -47,7 +47,7 @@ Of a parameter (written as in --set) it tells what it means, its type, its defau
 				return err
 			}
 			defer st.Close()
-			planned, err := sched.Plan(c.Context(), p.graph, st, a.locked(p, runFlags{}.options(nil)))
+			planned, err := a.plannedIn(c.Context(), p, st, runFlags{}.options(nil))
 			if err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ const (
 func (e explainer) explain(names []string) error {
 	var params []string
 	for _, name := range names {
-		if slices.ContainsFunc(e.graph.Nodes, func(n engine.Node) bool { return called(&n, name) }) {
+		if slices.ContainsFunc(e.graph.Nodes, func(n engine.Node) bool { return n.Called(name) }) {
 			continue
 		}
 		if stage, _ := e.cut(name); stage == "" {
@@ -129,9 +129,6 @@ func (e explainer) explain(names []string) error {
 	return e.params(params)
 }
 
-// called says whether a name means the node: by its ID, or as one of its stage.
-func called(n *engine.Node, name string) bool { return n.Called(name) }
-
 // stages tells about the named stages; about all that would or might run when there are no names.
 func (e explainer) stages(names []string) error {
 	out := []explanation{}
@@ -140,7 +137,7 @@ func (e explainer) stages(names []string) error {
 		switch {
 		case len(names) == 0 && (n.Status == sched.Fresh || n.Status == sched.Off):
 			continue
-		case len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return called(&e.graph.Nodes[i], name) }):
+		case len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return e.graph.Nodes[i].Called(name) }):
 			continue
 		}
 		out = append(out, e.one(i))
@@ -179,6 +176,11 @@ func (e explainer) one(i int) explanation {
 		p.Changed = changed[(key.Change{Part: p.Part, Path: p.Path}).Name()]
 		if p.Part == key.PartParam || p.Part == key.PartInput {
 			p.Pos = sched.Origin(node, p.Path)
+		}
+		for _, pin := range n.Pins {
+			if p.Part == key.PartParam && p.Path == pin.Param {
+				p.Pos = pin.At
+			}
 		}
 		x.Parts = append(x.Parts, p)
 	}

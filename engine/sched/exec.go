@@ -44,7 +44,7 @@ func (r *runner) execute(i, cpu int) (m made, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = r.store.Explain(errors.Join(err, sc.Close()))
+			err = r.store.Explain(errors.Join(err, sc.Close(r.ctx)))
 		}
 	}()
 	out, err := r.attempts(i, sc, cpu, &m)

@@ -41,7 +41,7 @@ type NodePlan struct {
 	Key       key.Key // empty when it depends on results that are not known yet
 	Parts     key.Parts
 	Record    *store.Record          // the result, when fresh
-	Bytes     int64                  // of the result; of the last one when stale
+	Bytes     int64                  // of the result, when fresh
 	Took      time.Duration          // that making the result took; the last time when stale
 	Last      *store.Last            // last success, when not fresh
 	Pins      []Pin                  // what the lock file pins

@@ -214,3 +214,37 @@ func removeAll(path string) error {
 	})
 	return os.RemoveAll(path)
 }
+
+// removeWhile removes a tree as long as ctx lasts.
+func removeWhile(ctx context.Context, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := os.Remove(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if st, lerr := os.Lstat(path); lerr != nil || !st.IsDir() {
+		return err
+	}
+	os.Chmod(path, 0o755)
+	for {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		names, err := f.Readdirnames(1024) // again from the start each time: what was read is gone
+		f.Close()
+		if err == io.EOF {
+			return os.Remove(path)
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := removeWhile(ctx, filepath.Join(path, name)); err != nil {
+				return err
+			}
+		}
+	}
+}

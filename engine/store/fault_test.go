@@ -1,6 +1,9 @@
+//go:build linux
+
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,51 +14,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/belay-ml/belay/engine/enginetest/smalldisk"
 	"github.com/belay-ml/belay/engine/fault"
 )
-
-// tmpfs mounts a small disk.
-func tmpfs(t *testing.T, options string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Skipf("no right to mount: %v", err)
-	}
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	return dir
-}
-
-// fill leaves room for a number of pages on a disk, and says how to make more.
-func fill(t *testing.T, dir string, pages int) (free func()) {
-	t.Helper()
-	name := filepath.Join(dir, "filler")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := make([]byte, 4096)
-	written := 0
-	for err == nil {
-		_, err = f.Write(page)
-		written++
-	}
-	if !errors.Is(err, unix.ENOSPC) {
-		t.Fatal(err)
-	}
-	if err := errors.Join(f.Truncate(int64(max(0, written-1-pages))*4096), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return func() { os.Remove(name) }
-}
 
 // TestADiskThatFillsAtAnyPointLeavesNothingHalf lets the disk run full ever later.
 func TestADiskThatFillsAtAnyPointLeavesNothingHalf(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"a": strings.Repeat("a", 5000), "b": strings.Repeat("b", 3000)}
 	for pages := 0; ; pages++ {
-		dir := tmpfs(t, "size=512k")
+		dir, unmount := smalldisk.Mount(t, "512k")
 		s := open(t, dir, nil)
-		free := fill(t, dir, pages)
+		publish(t, s, "before", map[string]string{"x": "1"})
+		free := smalldisk.Fill(t, dir, pages)
 		_, err := tryPublish(s, "x", files)
 		if err == nil {
 			if pages < 5 {
@@ -70,6 +41,9 @@ func TestADiskThatFillsAtAnyPointLeavesNothingHalf(t *testing.T) {
 		if _, ok := s.Lookup(ctx, keyOf("x")); ok {
 			t.Errorf("%d pages: there is a result all the same", pages)
 		}
+		if _, ok := s.Lookup(ctx, keyOf("before")); !ok {
+			t.Errorf("%d pages: what was there is gone", pages)
+		}
 		free()
 		publish(t, s, "x", files)
 		for _, folder := range []string{"work", "locks", "quarantine"} {
@@ -78,14 +52,14 @@ func TestADiskThatFillsAtAnyPointLeavesNothingHalf(t *testing.T) {
 			}
 		}
 		s.Close()
-		unix.Unmount(dir, unix.MNT_DETACH)
+		unmount()
 	}
 }
 
 func TestAFullDiskIsNamedWhenAStoreIsOpened(t *testing.T) {
 	t.Parallel()
-	dir := tmpfs(t, "size=64k")
-	free := fill(t, dir, 0)
+	dir, _ := smalldisk.Mount(t, "64k")
+	free := smalldisk.Fill(t, dir, 0)
 	_, err := Open(dir, nil)
 	if fault.CodeOf(err) != fault.Compute || !strings.Contains(fmt.Sprint(err), dir) || !strings.Contains(fault.HintOf(err), "is full") {
 		t.Errorf("code %d, error %v, hint %q", fault.CodeOf(err), err, fault.HintOf(err))
@@ -96,13 +70,11 @@ func TestAFullDiskIsNamedWhenAStoreIsOpened(t *testing.T) {
 
 func TestAStoreThatCannotBeWrittenIsRead(t *testing.T) {
 	t.Parallel()
-	dir := tmpfs(t, "size=512k")
+	dir, _ := smalldisk.Mount(t, "512k")
 	s := open(t, dir, nil)
 	publish(t, s, "x", map[string]string{"a": "1"})
 	s.Close()
-	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-		t.Skip(err)
-	}
+	smalldisk.ReadOnly(t, dir)
 	var warnings []string
 	s = open(t, dir, &warnings)
 	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], s.Root()+" cannot be written") {
@@ -193,4 +165,40 @@ func FuzzKeyRecord(f *testing.F) {
 			t.Errorf("the artifact was moved away for a bad record: %v", err)
 		}
 	})
+}
+
+func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir(), nil)
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	plant := func(dir string) {
+		for i := range 2000 { // more than one batch, in a folder that is read-only
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o444); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(os.Symlink("/", filepath.Join(dir, "l")), os.Chmod(dir, 0o555)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sc, err := s.Scratch(keyOf("k"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plant(sc.Out)
+	if err := sc.Close(cancelled); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(sc.dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+	dir := t.TempDir()
+	plant(dir)
+	if err := removeWhile(cancelled, dir); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if err := removeWhile(ctx, dir); err != nil {
+		t.Error(err)
+	}
 }

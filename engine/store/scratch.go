@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/belay-ml/belay/engine/key"
 )
@@ -67,12 +69,25 @@ func (sc *Scratch) Empty() error {
 	return nil
 }
 
-// Close ends an unsuccessful use: the work is kept when the stage can resume, the rest is removed.
-func (sc *Scratch) Close() error {
+// tidyTime is how long a cancelled run tidies up.
+const tidyTime = 500 * time.Millisecond
+
+// Close ends an unsuccessful use: the work is kept when the stage can resume, the rest is removed. When ctx is over,
+// what takes long to remove is left to the next Open, or to the next use of the key.
+func (sc *Scratch) Close(ctx context.Context) error {
+	path := sc.dir
 	if sc.resumable {
-		return removeAll(filepath.Join(sc.dir, "pub"))
+		path = filepath.Join(sc.dir, "pub")
 	}
-	return sc.remove()
+	if ctx.Err() == nil {
+		return removeAll(path)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
+	defer cancel()
+	if err := removeWhile(ctx, path); ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 func (sc *Scratch) remove() error { return removeAll(sc.dir) }

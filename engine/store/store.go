@@ -30,8 +30,9 @@ type Store struct {
 	stat *statCache
 	step func(name string) // told about every step of writing, for tests that kill there; nil outside them
 
-	guard guard
-	grain time.Duration // useGrain; tests have others
+	guard  guard
+	grain  time.Duration // useGrain; tests have others
+	window time.Duration // gcWindow; tests have others
 
 	blobs blobIndex
 
@@ -57,7 +58,7 @@ func openStepping(workspace string, warn, step func(string)) (*Store, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, step: step, grain: useGrain}
+	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, step: step, grain: useGrain, window: gcWindow}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
 		return nil, s.Explain(fmt.Errorf("open store: %w", err))
