@@ -96,3 +96,21 @@ func (o Out) Hashed(path string, d artifact.Digest) {
 		o.Digests[filepath.ToSlash(rel)] = d
 	}
 }
+
+// Float is a parameter that says loosely what is meant, and may mean something else tomorrow: a branch of a
+// repository.
+type Float struct {
+	Param string   // top-level parameter of type text: "revision"
+	Kind  string   // what floats, as the lock file calls it: "hub"
+	Name  []string // which of them: type, repository, revision
+}
+
+// Pinner is a Stage with parameters that may float.
+type Pinner interface {
+	Stage
+	// Floats lists those that do float under the normalised values.
+	Floats(values map[string]any) []Float
+	// Pin finds what a float means now: a value for its parameter that never means anything else. in is as for Run,
+	// without a working directory.
+	Pin(ctx context.Context, in In, f Float) (string, error)
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/event/terminal"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/lockfile"
 	"github.com/belay-ml/belay/engine/store"
 )
 
@@ -44,6 +45,9 @@ type app struct {
 // recipeFlags are the flags of commands that read a recipe.
 type recipeFlags struct {
 	params, sets []string
+	locked       bool // of commands that honour belay.lock
+
+	reads func(path string) // told of every file before it is read, also of those that are missing; may be nil
 }
 
 func (f *recipeFlags) register(c *cobra.Command) {
@@ -56,11 +60,29 @@ type project struct {
 	space   *workspace.File
 	graph   *engine.Graph
 	secrets *secrets
+	lock    *lockfile.File // nil when there is no belay.lock
+	locked  bool           // what is not as the lock file says is an error
 }
 
 // project checks a recipe and its workspace file. Diagnostics go to stderr; errors end the command with the
 // recipe's code.
 func (a *app) project(path string, f recipeFlags) (*project, error) {
+	p, err := a.checked(path, f)
+	if err != nil {
+		return nil, err
+	}
+	p.locked = f.locked
+	if p.lock, err = lockfile.Load(p.space.Dir); err != nil {
+		return nil, err
+	}
+	if p.lock == nil && f.locked {
+		return nil, fault.New(fault.Data, "--locked: there is no %s in %s", lockfile.Name, p.space.Dir).WithHint("belay lock %s makes one", path)
+	}
+	return p, nil
+}
+
+// checked is a project without its lock file.
+func (a *app) checked(path string, f recipeFlags) (*project, error) {
 	space, err := a.settings(path)
 	if err != nil {
 		return nil, err
@@ -86,7 +108,19 @@ func (a *app) options(f recipeFlags) (compile.Options, error) {
 	if err != nil {
 		return compile.Options{}, err
 	}
-	return compile.Options{Stages: stageList(), Params: f.params, Sets: f.sets, Env: os.LookupEnv, Dir: dir}, nil
+	opt := compile.Options{Stages: stageList(), Params: f.params, Sets: f.sets, Env: os.LookupEnv, Dir: dir}
+	if f.reads != nil {
+		opt.Over = func(path string) (string, bool) {
+			f.reads(path)
+			return "", false
+		}
+		opt.Exists = func(path string) bool {
+			f.reads(path)
+			_, err := os.Stat(path)
+			return err == nil
+		}
+	}
+	return opt, nil
 }
 
 // diagnose prints findings in the chosen form.

@@ -47,7 +47,7 @@ Of a parameter (written as in --set) it tells what it means, its type, its defau
 				return err
 			}
 			defer st.Close()
-			planned, err := sched.Plan(c.Context(), p.graph, st, runFlags{}.options(nil))
+			planned, err := a.plannedIn(c.Context(), p, st, runFlags{}.options(nil))
 			if err != nil {
 				return err
 			}
@@ -56,6 +56,7 @@ Of a parameter (written as in --set) it tells what it means, its type, its defau
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	return c
 }
 
@@ -73,6 +74,7 @@ type explanation struct {
 	planJSON
 	Parts  []partJSON  `json:"parts"`
 	Inputs []inputJSON `json:"inputs,omitempty"`
+	Pins   []string    `json:"pins,omitempty"` // by belay.lock
 }
 
 // partJSON is one component of a key as it is now.
@@ -110,7 +112,7 @@ const (
 func (e explainer) explain(names []string) error {
 	var params []string
 	for _, name := range names {
-		if slices.ContainsFunc(e.graph.Nodes, func(n engine.Node) bool { return called(&n, name) }) {
+		if slices.ContainsFunc(e.graph.Nodes, func(n engine.Node) bool { return n.Called(name) }) {
 			continue
 		}
 		if stage, _ := e.cut(name); stage == "" {
@@ -127,9 +129,6 @@ func (e explainer) explain(names []string) error {
 	return e.params(params)
 }
 
-// called says whether a name means the node: by its ID, or as one of its stage.
-func called(n *engine.Node, name string) bool { return n.Called(name) }
-
 // stages tells about the named stages; about all that would or might run when there are no names.
 func (e explainer) stages(names []string) error {
 	out := []explanation{}
@@ -138,7 +137,7 @@ func (e explainer) stages(names []string) error {
 		switch {
 		case len(names) == 0 && (n.Status == sched.Fresh || n.Status == sched.Off):
 			continue
-		case len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return called(&e.graph.Nodes[i], name) }):
+		case len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return e.graph.Nodes[i].Called(name) }):
 			continue
 		}
 		out = append(out, e.one(i))
@@ -166,6 +165,9 @@ func (e explainer) one(i int) explanation {
 	if x.Made != nil {
 		x.Made.Run = madeBy(filepath.Dir(e.store.RunDir("x")), n.Key)
 	}
+	for _, pin := range n.Pins {
+		x.Pins = append(x.Pins, pin.String())
+	}
 	changed := map[string]bool{}
 	for _, c := range n.Reason.Changes {
 		changed[c.Name()] = true
@@ -174,6 +176,11 @@ func (e explainer) one(i int) explanation {
 		p.Changed = changed[(key.Change{Part: p.Part, Path: p.Path}).Name()]
 		if p.Part == key.PartParam || p.Part == key.PartInput {
 			p.Pos = sched.Origin(node, p.Path)
+		}
+		for _, pin := range n.Pins {
+			if p.Part == key.PartParam && p.Path == pin.Param {
+				p.Pos = pin.At
+			}
 		}
 		x.Parts = append(x.Parts, p)
 	}
@@ -255,6 +262,9 @@ func (e explainer) write(w io.Writer, x explanation) error {
 	fmt.Fprintf(w, "%s (%s, %s): %s\n", ink.bold(x.ID), x.Kind, x.Pos, ink.status(sched.Status(x.Status)))
 	if x.Why != "" {
 		fmt.Fprintf(w, "  why: %s\n", x.Why)
+	}
+	for _, pin := range x.Pins {
+		fmt.Fprintf(w, "  %s\n", pin)
 	}
 	if m := x.Made; m != nil {
 		text := m.At.Local().Format(time.DateTime) + ", took " + about(time.Duration(x.Seconds*float64(time.Second)))

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,14 +34,12 @@ type paramJSON struct {
 
 // cut takes "sft.lora.r" apart at the longest name of a stage; the stage is empty when none is meant.
 func (e explainer) cut(text string) (stage, path string) {
-	for i := range e.graph.Nodes {
-		for _, name := range []string{e.graph.Nodes[i].ID, e.graph.Nodes[i].Name} {
-			if rest, ok := strings.CutPrefix(text, name+"."); ok && len(name) > len(stage) {
-				stage, path = name, rest
-			}
+	for i := len(text) - 1; i > 0; i-- {
+		if text[i] == '.' && slices.ContainsFunc(e.graph.Nodes, func(n engine.Node) bool { return n.Called(text[:i]) }) {
+			return text[:i], text[i+1:]
 		}
 	}
-	return stage, path
+	return "", ""
 }
 
 // params explains parameters, each in all instances of its stage.
@@ -50,7 +49,7 @@ func (e explainer) params(names []string) error {
 		stage, path := e.cut(name)
 		for i := range e.graph.Nodes {
 			n := &e.graph.Nodes[i]
-			if !called(n, stage) {
+			if !n.Called(stage) {
 				continue
 			}
 			j, err := e.paramOf(n, &e.plan.Nodes[i], path)

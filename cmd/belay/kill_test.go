@@ -71,8 +71,8 @@ func published(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// digests are those of all results.
-func digests(t *testing.T, dir string) map[string]string {
+// resultDigests are those of all results.
+func resultDigests(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for node, key := range published(t, dir) {
@@ -112,7 +112,7 @@ func TestKilledRunsEndWithTheSameOutputs(t *testing.T) {
 		t.Fatalf("a whole run exits %d: %s", code, msg)
 	}
 	length := time.Since(began)
-	want := digests(t, whole)
+	want := resultDigests(t, whole)
 	if len(want) != 30 {
 		t.Fatalf("%d results: %v", len(want), slices.Sorted(maps.Keys(want)))
 	}
@@ -176,7 +176,7 @@ func TestKilledRunsEndWithTheSameOutputs(t *testing.T) {
 				t.Errorf("kill %d after %s: %s ran %d times", killed, after, id, n)
 			}
 		}
-		if diff := cmp.Diff(want, digests(t, dir)); diff != "" {
+		if diff := cmp.Diff(want, resultDigests(t, dir)); diff != "" {
 			t.Errorf("kill %d after %s: digests differ (-want +got):\n%s", killed, after, diff)
 		}
 		// A child that was just being made when its parent died holds the locks of it for a moment more; then what is left

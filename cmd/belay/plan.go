@@ -10,6 +10,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/sched"
+	"github.com/belay-ml/belay/engine/store"
 )
 
 func newPlan(a *app) *cobra.Command {
@@ -31,6 +32,7 @@ func newPlan(a *app) *cobra.Command {
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	return c
 }
 
@@ -40,7 +42,12 @@ func (a *app) planned(ctx context.Context, p *project, opt sched.Options) (*sche
 		return nil, err
 	}
 	defer st.Close()
-	return sched.Plan(ctx, p.graph, st, opt)
+	return a.plannedIn(ctx, p, st, opt)
+}
+
+// plannedIn is planned with an open store.
+func (a *app) plannedIn(ctx context.Context, p *project, st *store.Store, opt sched.Options) (*sched.Planned, error) {
+	return sched.Plan(ctx, p.graph, st, a.locked(p, opt))
 }
 
 // planJSON is one stage of `belay plan --json`.
@@ -111,7 +118,11 @@ func (a *app) plan(ctx context.Context, p *project, opt sched.Options) error {
 		if n.Bytes > 0 {
 			bytes = size(n.Bytes)
 		}
-		rows = append(rows, []string{n.ID, ink.status(n.Status), bytes, took, n.Why})
+		why := n.Why
+		if r := n.Record; r != nil && (r.Made.Recipe != p.graph.Recipe || r.Made.Node != n.ID) {
+			why = fmt.Sprintf("made as %s of recipe %s", r.Made.Node, r.Made.Recipe)
+		}
+		rows = append(rows, []string{n.ID, ink.status(n.Status), bytes, took, why})
 	}
 	return a.print(js, func(w io.Writer) error {
 		if err := table(w, rows); err != nil {

@@ -166,33 +166,47 @@ func valueText(g *engine.Graph, v any) string {
 	return fmt.Sprint(v)
 }
 
+// adoptWithin is how many earlier runs are looked at for what made a result: a workspace may have thousands.
+const adoptWithin = 2000
+
 // adopt gives fresh nodes the tables and curves of the run that made their results, so that a score from an
-// earlier run stands beside the new one. dir is the folder of this run.
+// earlier run stands beside the new one. dir is the folder of this run. Only runs that were going on when a result was
+// made are read as a whole.
 func adopt(rec *record.Recorder, dir string, res *sched.Result) {
-	wait := map[string]string{} // key by node ID
+	type made struct {
+		key string
+		at  time.Time
+	}
+	wait := map[string]made{} // by node ID
 	for i := range res.Nodes {
-		if n := &res.Nodes[i]; n.Fresh {
-			wait[n.ID] = string(n.Key)
+		if n := &res.Nodes[i]; n.Fresh && n.Record != nil {
+			wait[n.ID] = made{string(n.Key), n.Record.Made.At}
 		}
 	}
-	entries, err := os.ReadDir(filepath.Dir(dir)) // sorted by name, and so by time
-	if err != nil {
-		return
-	}
-	for _, e := range slices.Backward(entries) {
-		if len(wait) == 0 {
+	runs, seen := filepath.Dir(dir), 0
+	for head, err := range record.Heads(runs) {
+		if seen++; len(wait) == 0 || seen > adoptWithin {
 			return
 		}
-		if e.Name() == filepath.Base(dir) {
-			continue
-		}
-		run, err := record.Load(filepath.Join(filepath.Dir(dir), e.Name()))
-		if err != nil {
+		if err != nil || head.ID == filepath.Base(dir) {
 			continue // `belay runs` names the damaged ones
 		}
+		var in []string
 		for _, id := range slices.Sorted(maps.Keys(wait)) {
-			if made := record.Made([]record.Run{*run}, wait[id]); made != nil {
-				rec.Update(id, func(n *record.Node) { n.Adopt(made) })
+			if at := wait[id].at; !at.Before(head.Started) && (head.Finished.IsZero() || !at.After(head.Finished)) {
+				in = append(in, id)
+			}
+		}
+		if len(in) == 0 {
+			continue
+		}
+		run, err := record.Load(filepath.Join(runs, head.ID))
+		if err != nil {
+			continue
+		}
+		for _, id := range in {
+			if from := record.Made([]record.Run{*run}, wait[id].key); from != nil {
+				rec.Update(id, func(n *record.Node) { n.Adopt(from) })
 				delete(wait, id)
 			}
 		}

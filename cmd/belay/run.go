@@ -29,6 +29,7 @@ type runFlags struct {
 	npus         int
 	memory       string
 	dryRun, keep bool
+	watch        bool
 	target       string
 }
 
@@ -42,10 +43,14 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
+			if f.watch {
+				return a.watch(c.Context(), args[0], args[1:], f)
+			}
 			return a.run(c.Context(), args[0], args[1:], f)
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	c.Flags().StringSliceVar(&f.until, "until", nil, "run nothing that comes after these stages")
 	c.Flags().StringSliceVar(&f.force, "force", nil, "run these stages even when they are fresh; \"*\" is all")
 	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at a time; 0 means as many as the cores allow")
@@ -53,17 +58,26 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 	c.Flags().StringVar(&f.memory, "memory", "", "memory that stages may claim together (20GiB); empty means what belay.yaml says, or all")
 	c.Flags().IntVar(&f.npus, "npus", 0, "NPUs to use; 0 means what belay.yaml says, or none")
 	c.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would run")
+	c.Flags().BoolVarP(&f.watch, "watch", "w", false, "run again whenever the recipe or a file that it reads changes")
 	c.Flags().BoolVarP(&f.keep, "keep-going", "k", false, "go on with independent stages after a failure")
 	c.Flags().StringVar(&f.target, "on", "local", "where to run; local is this machine")
 	return c
 }
 
-func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags) error {
+// check refuses flags that cannot be honoured.
+func (f runFlags) check() error {
 	switch {
 	case f.target != "local":
 		return fault.New(fault.Usage, "--on %s: there is no such target", f.target).WithHint("local is the only target: leave --on out")
 	case f.jobs < 0 || f.cpus < 0 || f.npus < 0:
 		return fault.New(fault.Usage, "--jobs, --cpus and --npus: want 0 or more")
+	}
+	return nil
+}
+
+func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags) error {
+	if err := f.check(); err != nil {
+		return err
 	}
 	p, err := a.project(recipe, f.recipeFlags)
 	if err != nil {
@@ -121,10 +135,12 @@ func memorySize(text string) (int64, error) {
 func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sched.Options, params []string) error {
 	began := time.Now()
 	opt.RunID = record.NewID(began)
+	opt = a.locked(p, opt)
 	dir := st.RunDir(opt.RunID)
 	var rec *record.Recorder
-	finish := func() {}
+	finish, opened := func() {}, false
 	sink := &late{open: func() event.Sink {
+		opened = true
 		progress, done := a.progress(durations(p.graph, st))
 		finish = done
 		run, secrets := recordOf(p.graph, opt.RunID, began, params)
@@ -150,7 +166,11 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 		run := rec.Run()
 		end.run, end.page = &run, filepath.Join(dir, record.ReportFile)
 	}
-	if err := a.summary(end); err != nil && runErr == nil {
+	err := a.summary(end)
+	if opened {
+		a.tell(ctx, p, end)
+	}
+	if err != nil && runErr == nil {
 		return err
 	}
 	return runErr

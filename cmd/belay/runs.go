@@ -160,15 +160,15 @@ func stateCounts(states map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// someResults are the first results in one line, and how many more there are.
+// someResults are results in one line: the last ones, which stand at a recipe's end, and how many there are before.
 func someResults(results []record.Result) string {
-	const some = 4
+	const some = 8
 	var parts []string
-	for i, r := range results {
-		if i == some {
-			parts = append(parts, fmt.Sprintf("and %d more", len(results)-some))
-			break
-		}
+	if n := len(results) - some; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d more and", n))
+		results = results[n:]
+	}
+	for _, r := range results {
 		parts = append(parts, fmt.Sprintf("%s.%s=%.4g", r.Node, r.Metric, float64(r.Value)))
 	}
 	return strings.Join(parts, " ")

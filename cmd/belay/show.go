@@ -151,7 +151,7 @@ func (f *found) nodes() ([]*record.Node, error) {
 func headlines(n *record.Node) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(n.Headline)) {
-		parts = append(parts, fmt.Sprintf("%s=%.4g", k, float64(n.Headline[k])))
+		parts = append(parts, fmt.Sprintf("%s.%s=%.4g", n.ID, k, float64(n.Headline[k])))
 	}
 	return strings.Join(parts, " ")
 }

@@ -91,8 +91,8 @@ env: [GATE]
 outputs: {o: "${waits.o}", other: "${other.o}"}
 `
 
-// gated prepares a run of stubborn, whose stage waits until its gate is there.
-func gated(t *testing.T, dir string, args ...string) (c *exec.Cmd, open func()) {
+// gatedRecipe prepares a run of stubborn, whose stage waits until its gate is there.
+func gatedRecipe(t *testing.T, dir string, args ...string) (c *exec.Cmd, open func()) {
 	t.Helper()
 	gate := filepath.Join(dir, "gate")
 	c = belay(t, dir, append([]string{"run", "recipe.yaml", "--log-format", "json", "--cpus", "4"}, args...)...)
@@ -117,7 +117,7 @@ func pidIn(t *testing.T, line string) int {
 
 func startStubborn(t *testing.T, dir string) (c *exec.Cmd, lines *bufio.Scanner, child int, open func()) {
 	t.Helper()
-	c, open = gated(t, dir)
+	c, open = gatedRecipe(t, dir)
 	pipe, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestAnInterruptEndsCommandsThatDoNotListen(t *testing.T) {
 	}
 	// The same command goes on.
 	open()
-	c, _ = gated(t, dir)
+	c, _ = gatedRecipe(t, dir)
 	must(t, c)
 	if text, err := os.ReadFile(filepath.Join(dir, "out", "stubborn", "o")); string(text) != "made\n" {
 		t.Errorf("%q %v", text, err)
@@ -186,7 +186,7 @@ func TestTheSecondProcessTakesTheResultOfTheFirst(t *testing.T) {
 	t.Parallel()
 	dir := workspaceWith(t, stubborn)
 	first, lines, _, open := startStubborn(t, dir)
-	second, _ := gated(t, dir, "--json")
+	second, _ := gatedRecipe(t, dir, "--json")
 	var out strings.Builder
 	second.Stdout = &out
 	waits := started(t, second, fmt.Sprintf("waiting for pid %d on ", first.Process.Pid))
@@ -221,7 +221,7 @@ func TestTheSecondProcessGoesOnWhenTheFirstIsKilled(t *testing.T) {
 	t.Parallel()
 	dir := workspaceWith(t, stubborn)
 	first, lines, child, open := startStubborn(t, dir)
-	second, _ := gated(t, dir)
+	second, _ := gatedRecipe(t, dir)
 	waits := started(t, second, fmt.Sprintf("waiting for pid %d on ", first.Process.Pid))
 	if err := first.Process.Kill(); err != nil {
 		t.Fatal(err)

@@ -125,6 +125,9 @@ func Parse(dir, text string) (*File, diag.List) {
 		l.Errorf(root.Span, "", "read workspace file: %v", err)
 		return nil, l
 	}
+	if out.checkHooks(root, &l); l.HasErrors() {
+		return nil, l
+	}
 	return out, l
 }
 

@@ -64,7 +64,7 @@ func (c Change) Name() string {
 
 // What is how it changed, to follow its name: ": 1e-05 -> 2e-05".
 func (c Change) What() string {
-	old, now := c.show(c.Old), c.show(c.New)
+	old, now := around(c.show(c.Old), c.show(c.New))
 	switch {
 	case c.Old == "" && c.From != "":
 		return ": added, " + c.From
@@ -84,7 +84,11 @@ func (c Change) What() string {
 		return " changed: " + c.From
 	}
 	var names []string
+	room := mostShown
 	for _, f := range c.Files[:min(len(c.Files), someFiles)] {
+		if room -= len(f.String()); room < 0 && len(names) > 0 {
+			break
+		}
 		names = append(names, f.String())
 	}
 	if more := len(c.Files) - len(names); more > 0 {
@@ -95,6 +99,35 @@ func (c Change) What() string {
 		from = c.From + ": "
 	}
 	return " changed: " + from + strings.Join(names, ", ")
+}
+
+// Bounds on how much of a long value a line shows, in characters: in all, and before the first difference.
+const (
+	mostShown = 60
+	leadShown = 16
+)
+
+// around cuts two long values down to where they begin to differ.
+func around(old, now string) (string, string) {
+	a, b := []rune(old), []rune(now)
+	if len(a) <= mostShown && len(b) <= mostShown {
+		return old, now
+	}
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	cut := func(r []rune) string {
+		text := ""
+		if same > leadShown && len(b) > 0 && len(a) > 0 {
+			r, text = r[same-leadShown:], "..."
+		}
+		if len(r) > mostShown {
+			return text + string(r[:mostShown]) + "..."
+		}
+		return text + string(r)
+	}
+	return cut(a), cut(b)
 }
 
 // show undoes the canonical form where it hinders reading.

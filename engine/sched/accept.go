@@ -13,7 +13,7 @@ import (
 // changed since. What is accepted makes nodes below it fresh as if it had run and made the same bytes. It gives
 // those nodes as they were before.
 func Accept(ctx context.Context, g *engine.Graph, st *store.Store, o Options) ([]NodePlan, error) {
-	p, want, force, err := plannerOf(g, st, o)
+	p, want, force, err := plannerOf(ctx, g, st, o)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,12 @@
 // knows the keys below a stale node only as "maybe": when the node makes the same bytes as before, the wave
 // stops there.
 //
+// # Why
+//
+// Both tell the same reasons (whyer): what changed since the last success, by part of the key, with the place where a new value
+// was written and the files of an input that differ; and the root cause, followed up through the stages whose outputs changed.
+// Each success remembers its own, so that the chain does not end where a stage was run alone.
+//
 // # Stage
 //
 // Run hands an engine.Stage its decoded parameters, inputs as local paths, a scratch directory and its share of the
@@ -52,6 +58,11 @@
 //
 // The first failure stops new work, and whoever waits to begin; stages that run are let end. The exit code is the
 // highest band of all failures, and that of a cancellation when there was one.
+//
+// # Lock file
+//
+// Options.Lock replaces what a stage's parameters say loosely (engine.Pinner) before keys are computed, and says what
+// sources should hold; Lock makes one. See package lockfile.
 //
 // # Secrets
 //

@@ -62,6 +62,7 @@ func (r *runner) execute(i, cpu int) (m made, err error) {
 // manifest says what made a node's result.
 func (r *runner) manifest(i int, out engine.Out, began time.Time) (artifact.Manifest, error) {
 	in, n := r.insts[i], &r.result.Nodes[i]
+	in.notePins(out.Notes)
 	m := artifact.Manifest{Stage: in.spec.Name, Version: in.spec.Version, Parents: r.nodes[i].inputs.parents,
 		Notes: r.secrets.cut.Data(out.Notes),
 		Made: artifact.Made{Belay: r.opts.Belay, Recipe: r.graph.Recipe, RecipeDigest: r.graph.Digest, Node: n.ID,

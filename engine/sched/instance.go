@@ -27,6 +27,7 @@ type instance struct {
 	params map[string]string // canonical, for the key
 	env    map[string]string // for In.Env
 	keyEnv map[string]string
+	pins   []Pin // what the lock file put in the place of floating values
 
 	secrets []string // values of secret variables and parameters
 	short   error    // about the first of them that is too short to be kept out of logs
@@ -77,6 +78,7 @@ func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*in
 		p := problems[0]
 		return nil, fmt.Errorf("parameter %v: %s", p.Path, p.Summary)
 	}
+	in.pin(o.Lock)
 	withValues := *n
 	withValues.Params = in.values
 	if in.ports, err = withValues.Ports(); err != nil {

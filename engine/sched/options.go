@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/belay-ml/belay/engine/lockfile"
 	"github.com/belay-ml/belay/engine/secret"
 )
 
@@ -23,6 +24,10 @@ type Options struct {
 	Net       int   // stages that may use the network at once; 0 means 4
 	Jobs      int   // stages at once; 0 means no limit but the tokens
 	KeepGoing bool
+
+	Lock   *lockfile.File    // pins floating parameters and tells what sources should hold; nil for none
+	Locked bool              // what is not as Lock says is an error
+	Warn   func(text string) // told what differs from Lock when that is no error; may be nil
 
 	Backend string // class of the compute backend, for keys of stages whose results depend on it
 	Belay   string // version of the program, for provenance

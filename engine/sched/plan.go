@@ -39,9 +39,10 @@ type NodePlan struct {
 	Key       key.Key // empty when it depends on results that are not known yet
 	Parts     key.Parts
 	Record    *store.Record          // the result, when fresh
-	Bytes     int64                  // of the result; of the last one when stale
+	Bytes     int64                  // of the result, when fresh
 	Took      time.Duration          // that making the result took; the last time when stale
 	Last      *store.Last            // last success, when not fresh
+	Pins      []Pin                  // what the lock file pins
 	Resumable bool                   // an interrupted run left work to resume from
 	Inputs    map[string]store.Input // what it reads, by parameter path; without what is not known yet
 }
@@ -72,7 +73,7 @@ func (p *Planned) Node(id string) (*NodePlan, bool) {
 
 // Plan finds out which nodes are fresh, which are stale and why. It changes nothing.
 func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Planned, error) {
-	p, want, force, err := plannerOf(g, st, o)
+	p, want, force, err := plannerOf(ctx, g, st, o)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Pl
 }
 
 // plannerOf is a planner of a graph, with the nodes that the options want and force.
-func plannerOf(g *engine.Graph, st *store.Store, o Options) (p *planner, want, force []bool, err error) {
+func plannerOf(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (p *planner, want, force []bool, err error) {
 	o = o.filled()
 	insts, err := newInstances(g, o)
 	if err != nil {
@@ -98,7 +99,11 @@ func plannerOf(g *engine.Graph, st *store.Store, o Options) (p *planner, want, f
 	if force, err = forced(g, o); err != nil {
 		return nil, nil, nil, err
 	}
-	return newPlanner(g, st, o, insts, &resolver{store: st}), want, force, nil
+	sources := &resolver{store: st}
+	if err := o.honour(ctx, insts, want, sources); err != nil {
+		return nil, nil, nil, err
+	}
+	return newPlanner(g, st, o, insts, sources), want, force, nil
 }
 
 type planner struct {
@@ -120,7 +125,7 @@ func newPlanner(g *engine.Graph, st *store.Store, o Options, insts []*instance, 
 func (p *planner) node(ctx context.Context, i int, force bool) error {
 	in := p.insts[i]
 	n := &p.plan.Nodes[i]
-	*n = NodePlan{ID: in.node.ID, Stage: in.spec.Name, Pos: in.node.Pos}
+	*n = NodePlan{ID: in.node.ID, Stage: in.spec.Name, Pos: in.node.Pos, Pins: in.pins}
 	if why := offReason(p.insts, i, func(d int) bool { return p.plan.Nodes[d].Status == Off }); why != "" {
 		n.Status, n.Why = Off, why
 		return nil

@@ -30,8 +30,12 @@ func Run(ctx context.Context, g *engine.Graph, st *store.Store, o Options, sink 
 	if err != nil {
 		return none, err
 	}
+	sources := &resolver{store: st}
+	if err := o.honour(ctx, insts, want, sources); err != nil {
+		return none, err
+	}
 	r := &runner{
-		ctx: ctx, graph: g, store: st, opts: o, sink: sink, insts: insts, force: force, resolver: &resolver{store: st},
+		ctx: ctx, graph: g, store: st, opts: o, sink: sink, insts: insts, force: force, resolver: sources,
 		nodes: make([]work, len(insts)), records: make([]*store.Record, len(insts)),
 		result: &Result{Nodes: make([]NodeResult, len(insts))}, messages: make(chan func()), hashing: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		secrets: newVault(o, insts), free: allTokens(o, len(insts)), computing: map[key.Key]bool{}, mutexes: map[string]bool{},

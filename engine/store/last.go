@@ -41,7 +41,11 @@ func (s *Store) SaveLast(recipe, node string, l Last) error {
 
 // Last finds the last success of a stage instance of a recipe.
 func (s *Store) Last(recipe, node string) (*Last, bool) {
-	text, err := os.ReadFile(s.path(lastFile(recipe, node)))
+	return s.loadLast(lastFile(recipe, node))
+}
+
+func (s *Store) loadLast(rel string) (*Last, bool) {
+	text, err := os.ReadFile(s.path(rel))
 	if err != nil {
 		return nil, false
 	}

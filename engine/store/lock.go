@@ -77,26 +77,18 @@ func (s *Store) tryLock(file, what string) (*Lock, Owner, error) {
 }
 
 func (s *Store) lock(ctx context.Context, file, what string, waiting func(Owner)) (*Lock, error) {
-	pause := 2 * time.Millisecond
-	for told := false; ; {
-		lock, owner, err := s.tryLock(file, what)
-		if lock != nil || err != nil {
-			return lock, err
-		}
-		if !told && waiting != nil {
+	var lock *Lock
+	told := false
+	err := poll(ctx, func() (bool, error) {
+		l, owner, err := s.tryLock(file, what)
+		if l == nil && err == nil && !told && waiting != nil {
 			told = true
 			waiting(owner)
 		}
-		// The kernel cannot wake us and watch ctx at once, so look again now and then.
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
-		case <-timer.C:
-		}
-		pause = min(2*pause, 200*time.Millisecond)
-	}
+		lock = l
+		return l != nil, err
+	})
+	return lock, err
 }
 
 // Holder says who computes a key just now.
@@ -106,7 +98,7 @@ func (s *Store) Holder(k key.Key) (Owner, bool) {
 		return Owner{}, false
 	}
 	defer f.Close()
-	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
+	if free, err := tryFlock(f, unix.LOCK_SH); free || err != nil {
 		return Owner{}, false
 	}
 	return readOwner(f.Name()), true
@@ -146,8 +138,9 @@ func flockFile(path string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		for err = unix.EINTR; err == unix.EINTR; {
-			err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		free, err := tryFlock(f, unix.LOCK_EX)
+		if err == nil && !free {
+			err = unix.EWOULDBLOCK
 		}
 		if err != nil {
 			f.Close()

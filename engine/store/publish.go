@@ -49,6 +49,11 @@ func (s *Store) publish(ctx context.Context, sc *Scratch, ports []artifact.Port,
 		return nil, err
 	}
 	s.at("manifest")
+	release, err := s.share(ctx) // between an artifact that was there already and its record nobody may collect it
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := s.install(ctx, pub, &m); err != nil {
 		return nil, err
 	}

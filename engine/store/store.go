@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/key"
@@ -29,10 +30,14 @@ type Store struct {
 	stat *statCache
 	step func(name string) // told about every step of writing, for tests that kill there; nil outside them
 
+	guard guard
+	grain time.Duration // useGrain; tests have others
+
 	tmp struct {
 		sync.Mutex
-		dir  string
-		lock *os.File
+		dir   string    // "" until it is made
+		lock  *os.File  // nil until this process has said that it lives
+		began time.Time // by the store's file system
 	}
 }
 
@@ -50,7 +55,7 @@ func openStepping(workspace string, warn, step func(string)) (*Store, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, step: step}
+	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, step: step, grain: useGrain}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
 		return nil, s.Explain(fmt.Errorf("open store: %w", err))
@@ -86,10 +91,14 @@ func (s *Store) checkFormat() error {
 // Close writes what is still in memory and gives up the store's temporary place.
 func (s *Store) Close() error {
 	err := s.stat.flush()
+	s.guard.close()
 	s.tmp.Lock()
 	defer s.tmp.Unlock()
 	if s.tmp.lock != nil {
-		err = errors.Join(err, os.RemoveAll(s.tmp.dir), os.Remove(s.tmp.lock.Name()), s.tmp.lock.Close())
+		if s.tmp.dir != "" {
+			err = errors.Join(err, os.RemoveAll(s.tmp.dir))
+		}
+		err = errors.Join(err, os.Remove(s.tmp.lock.Name()), s.tmp.lock.Close())
 		s.tmp.lock, s.tmp.dir = nil, ""
 	}
 	return err
@@ -134,23 +143,48 @@ func random(bytes int) string {
 	return hex.EncodeToString(b)
 }
 
-// tmpDir makes this store's own place for half-written files. Its lock file tells others that we live.
+// tmpDir makes this store's own place for half-written files.
 func (s *Store) tmpDir() (string, error) {
 	s.tmp.Lock()
 	defer s.tmp.Unlock()
 	if s.tmp.dir != "" {
 		return s.tmp.dir, nil
 	}
-	dir := s.path("tmp", fmt.Sprintf("%d-%s", os.Getpid(), random(4)))
-	lock, err := flockFile(dir + ".lock")
-	if err != nil {
+	if err := s.live(); err != nil {
 		return "", err
 	}
+	dir := strings.TrimSuffix(s.tmp.lock.Name(), ".lock")
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", errors.Join(err, lock.Close())
+		return "", err
 	}
-	s.tmp.dir, s.tmp.lock = dir, lock
+	s.tmp.dir = dir
 	return dir, nil
+}
+
+// alive tells other processes that this one uses the store, and since when. The zero time is a store that cannot be
+// written.
+func (s *Store) alive() time.Time {
+	s.tmp.Lock()
+	defer s.tmp.Unlock()
+	s.live() // best effort
+	return s.tmp.began
+}
+
+// live takes the lock file that says so. The caller holds s.tmp.
+func (s *Store) live() error {
+	if s.tmp.lock != nil {
+		return nil
+	}
+	lock, err := flockFile(s.path("tmp", fmt.Sprintf("%d-%s.lock", os.Getpid(), random(4))))
+	if err != nil {
+		return err
+	}
+	st, err := lock.Stat()
+	if err != nil {
+		return errors.Join(err, os.Remove(lock.Name()), lock.Close())
+	}
+	s.tmp.lock, s.tmp.began = lock, st.ModTime()
+	return nil
 }
 
 // sweep removes the temporary files, the scratch and the lock files of processes that are gone. Failures do no harm: the next

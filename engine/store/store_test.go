@@ -266,24 +266,6 @@ func TestADamagedRecordCountsAsMissing(t *testing.T) {
 	}
 }
 
-func TestRemoveDeletesReadOnlyTrees(t *testing.T) {
-	t.Parallel()
-	s := open(t, t.TempDir(), nil)
-	rec := publish(t, s, "k", map[string]string{"d/e/x": "1"})
-	if err := s.Remove(ctx, rec.Digest); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := s.Lookup(ctx, keyOf("k")); ok {
-		t.Error("still there")
-	}
-	if items, err := s.List(ctx); len(items) != 0 || err != nil {
-		t.Error(items, err)
-	}
-	if err := s.Remove(ctx, "../../etc"); err == nil {
-		t.Error("removed something that is no digest")
-	}
-}
-
 func TestLinksAreSwapped(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), nil)

@@ -106,7 +106,7 @@ func start(ctx context.Context, line, work string, env []string, tail *tail) err
 	if err != nil {
 		return fault.New(fault.Internal, "start sh: %w", err)
 	}
-	err = cmd.Wait()          // after a cancellation, at most grace later: WaitDelay kills the shell
+	err = cmd.Wait()           // after a cancellation, at most grace later: WaitDelay kills the shell
 	_ = signalGroup(cmd, true) // and this whoever did not heed SIGTERM, or was left in the background
 	stdout.flush()
 	stderr.flush()

@@ -94,7 +94,7 @@ func sampleRun() *record.Run {
 	return run
 }
 
-func html(t *testing.T, run *record.Run) string {
+func pageOf(t *testing.T, run *record.Run) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := HTML(&b, run); err != nil {
@@ -138,7 +138,7 @@ func golden(t *testing.T, name, have string) {
 
 func TestReportShowsWhatARunDid(t *testing.T) {
 	t.Parallel()
-	have := html(t, sampleRun())
+	have := pageOf(t, sampleRun())
 	if dir := os.Getenv("BELAY_REPORT_SAMPLE"); dir != "" { // to look at in a browser
 		if err := os.WriteFile(dir, []byte(have), 0o644); err != nil {
 			t.Fatal(err)
@@ -156,7 +156,7 @@ func TestReportShowsWhatARunDid(t *testing.T) {
 
 func TestReportRefersToNothingOutside(t *testing.T) {
 	t.Parallel()
-	have := html(t, sampleRun())
+	have := pageOf(t, sampleRun())
 	for _, re := range []string{`(?i)https?://`, `(?i)\b(src|href)="[^#"]`, `(?i)<script`, `(?i)<link`, `(?i)@import`, `(?i)url\(`, `(?i)//[a-z]`} {
 		if m := regexp.MustCompile(re).FindString(have); m != "" {
 			t.Errorf("the report holds %q", m)
@@ -178,7 +178,7 @@ func TestReportKeepsHostileTextAsText(t *testing.T) {
 			Notes:  map[string]any{bad: []any{bad}}, Logs: []record.Log{{Level: bad, Text: bad, Data: map[string]any{bad: bad}}},
 		}, {ID: bad + "2", State: bad, Reads: []string{bad}, Headline: map[string]event.Number{bad: 2}, Took: 5}},
 	}
-	have := html(t, run)
+	have := pageOf(t, run)
 	if strings.Contains(have, "<script") || strings.Contains(have, "<img") || strings.Contains(have, "\x1b") || strings.Contains(have, "\x00") {
 		t.Error("text of a stage became markup")
 	}
@@ -195,7 +195,7 @@ func TestFailedRunShowsErrorAndHintFirst(t *testing.T) {
 	run := sampleRun()
 	run.Exit, run.Nodes[5].State, run.Nodes[5].Error, run.Nodes[5].Hint = 40, "failed", "step 12: loss is NaN", "lower lr"
 	run.Nodes[5].Curves[0].Points[20].Value = event.Number(math.NaN())
-	have := html(t, run)
+	have := pageOf(t, run)
 	errAt, graphAt := strings.Index(have, "step 12: loss is NaN"), strings.Index(have, "<h2>Graph")
 	if errAt < 0 || errAt > graphAt || !strings.Contains(have, "lower lr") || !strings.Contains(have, "step 21: NaN") {
 		t.Errorf("error at %d, graph at %d", errAt, graphAt)

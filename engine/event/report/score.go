@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -16,8 +18,12 @@ type scoreCard struct {
 	Task, Metric string
 	First, Best  *bar // First is nil when no stage comes before the others
 	Bars         []bar
+	More         string // how many stages have no bar
 	Table        *table
 }
+
+// maxScores bounds the bars and columns of a card: the first stage and the best of the others.
+const maxScores = 16
 
 // bar is the score of one stage. Percent is its share of the full length.
 type bar struct {
@@ -103,6 +109,10 @@ func newScoreCard(task, metric string, g []owned) scoreCard {
 			best = i
 		}
 	}
+	if all := len(c.Bars); all > maxScores {
+		g, best = c.cut(g, form, baseline, best)
+		c.More = fmt.Sprintf("the best %d of %d; belay metrics shows all", len(c.Bars), all)
+	}
 	c.Best = &c.Bars[best]
 	if baseline {
 		c.First = &c.Bars[0]
@@ -111,6 +121,34 @@ func newScoreCard(task, metric string, g []owned) scoreCard {
 		c.Table = subjects
 	}
 	return c
+}
+
+// cut keeps the best stages, in their order, and the first where it is what the others are compared with. It returns the
+// stages that are left and which of them is the best.
+func (c *scoreCard) cut(g []owned, form form, baseline bool, best int) ([]owned, int) {
+	order := make([]int, len(c.Bars))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case baseline && (a == 0) != (b == 0): // the first always stays
+			return cmp.Compare(min(a, 1), min(b, 1))
+		case form.better(c.Bars[a].raw, c.Bars[b].raw):
+			return -1
+		case form.better(c.Bars[b].raw, c.Bars[a].raw):
+			return 1
+		}
+		return 0
+	})
+	order = order[:maxScores]
+	slices.Sort(order)
+	bars, left := make([]bar, maxScores), make([]owned, maxScores)
+	for i, k := range order {
+		bars[i], left[i] = c.Bars[k], g[k]
+	}
+	c.Bars = bars
+	return left, slices.Index(order, best)
 }
 
 // form is how the values of a metric are written and compared.

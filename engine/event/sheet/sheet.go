@@ -169,9 +169,9 @@ func valuesOf(n *record.Node, asked []string) map[string]event.Number {
 	return out
 }
 
-// Best is the row with the best value of a metric, -1 when no row has one or better has no meaning.
+// Best is the row with the best value of a metric, -1 when no row has one, all have the same or better has no meaning.
 func (s *Sheet) Best(metric string) int {
-	best := -1
+	best, differ := -1, false
 	if len(s.Rows) < 2 || !Compared(metric) {
 		return best
 	}
@@ -180,9 +180,18 @@ func (s *Sheet) Best(metric string) int {
 		if !ok || math.IsNaN(float64(v)) {
 			continue
 		}
-		if best < 0 || better(metric, float64(v), float64(s.Rows[best].Values[metric])) {
+		if best < 0 {
+			best = i
+			continue
+		}
+		top := s.Rows[best].Values[metric]
+		differ = differ || v != top
+		if better(metric, float64(v), float64(top)) {
 			best = i
 		}
+	}
+	if !differ {
+		return -1
 	}
 	return best
 }

@@ -68,6 +68,10 @@ func TestStagesWithTheSameAxesShareATable(t *testing.T) {
 	if s.Best("tuned.final_loss") != 1 || s.Best("after.acc") != 1 || s.Best("none") != -1 {
 		t.Errorf("best: %d, %d", s.Best("tuned.final_loss"), s.Best("after.acc"))
 	}
+	equal := Sheet{Rows: []Row{{Values: map[string]event.Number{"acc": 1}}, {Values: map[string]event.Number{"acc": 1}}, {}}}
+	if equal.Best("acc") != -1 {
+		t.Error("one of equal values is the best")
+	}
 	if d := cmp.Diff([]string{"tuned[lr=1,mode=lora]", "after[lr=1,mode=lora]"}, s.Rows[0].Nodes); d != "" {
 		t.Error(d)
 	}

@@ -54,17 +54,27 @@ func (p *Printer) stage(id string) *stage {
 
 // groupsOf takes an ID apart: a stage of a sub-recipe is in the group of that, an instance of a matrix in that of its stage.
 func groupsOf(id string) (groups []string) {
-	depth := 0
-	for i, r := range id {
-		switch {
-		case (r == '/' || r == '[') && depth == 0 && i > 0:
+	depth, quoted := 0, false
+	for i := 0; i < len(id); i++ {
+		if quoted {
+			switch id[i] {
+			case '\\':
+				i++
+			case '"':
+				quoted = false
+			}
+			continue
+		}
+		if (id[i] == '/' || id[i] == '[') && depth == 0 && i > 0 {
 			groups = append(groups, id[:i])
 		}
-		switch r {
+		switch id[i] {
 		case '[':
 			depth++
 		case ']':
 			depth--
+		case '"':
+			quoted = depth > 0
 		}
 	}
 	return groups

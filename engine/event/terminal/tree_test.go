@@ -178,7 +178,7 @@ func TestGroupsComeFromIDs(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
 		"sft": "", "sft[seed=1]": "sft", "prep/data": "prep", "a/b/c": "a a/b", "prep/sft[path=x/y,z=[1]]": "prep prep/sft", "": "", "[x]": "",
-		"prep[n=1]/data": "prep prep[n=1]",
+		"prep[n=1]/data": "prep prep[n=1]", `a[x="]/b"]/c`: `a a[x="]/b"]`,
 	} {
 		if have := strings.Join(groupsOf(id), " "); have != want {
 			t.Errorf("groups of %q: have %q, want %q", id, have, want)
