@@ -172,8 +172,8 @@ func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	plant := func(dir string) {
-		for i := range 2000 { // more than one batch, in a folder that is read-only
+	plant := func(dir string, files int) { // in a folder that is read-only
+		for i := range files {
 			if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o444); err != nil {
 				t.Fatal(err)
 			}
@@ -186,7 +186,7 @@ func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plant(sc.Out)
+	plant(sc.Out, 3)
 	if err := sc.Close(cancelled); err != nil {
 		t.Error(err)
 	}
@@ -194,7 +194,7 @@ func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 	dir := t.TempDir()
-	plant(dir)
+	plant(dir, 1100) // more than one batch
 	if err := removeWhile(cancelled, dir); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
