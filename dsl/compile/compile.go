@@ -44,6 +44,11 @@ func File(path string, opt Options) (*engine.Graph, diag.List) {
 		return nil, l
 	}
 	b.graph.Recipe, b.graph.Origin = b.recipe.Name, path
+	for _, f := range b.loader.Files {
+		if !slices.Contains(b.graph.Files, f.Name) {
+			b.graph.Files = append(b.graph.Files, f.Name)
+		}
+	}
 	b.graph.Digest = digest(b.recipe.Root, opt, b.loaded...)
 	return b.graph, l
 }
@@ -106,7 +111,7 @@ type kind struct {
 
 func newBuilder(opt Options) *builder {
 	b := &builder{shared: &shared{
-		opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, programs: map[string]*expr.Program{}, graph: &engine.Graph{},
+		opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, splits: map[*ast.Node]split{}, programs: map[string]*expr.Program{}, graph: &engine.Graph{},
 		exists: map[string]bool{}, loader: &ast.Loader{Over: opt.Over}, blocks: map[string]*block{},
 	}}
 	for _, s := range opt.Stages {

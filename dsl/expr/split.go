@@ -63,8 +63,12 @@ func Split(s string) (parts []Part, nth int, p *Problem) {
 			nth += strings.Count(s[i:end+1], "${")
 			i = end + 1
 		default:
-			lit.WriteByte(s[i])
-			i++
+			next := strings.IndexByte(s[i+1:], '$') + 1
+			if next == 0 {
+				next = len(s) - i
+			}
+			lit.WriteString(s[i : i+next])
+			i += next
 		}
 	}
 	flush()

@@ -96,60 +96,97 @@ func (s *Store) collect(ctx context.Context, o Collection) (*Collected, error) {
 	if trash, err = os.MkdirTemp(trash, "trash-"); err != nil {
 		return nil, err
 	}
-	out, err := s.moveAway(ctx, o, seen, trash)
+	out, err := s.moveAll(ctx, o, seen, trash)
 	return out, errors.Join(err, s.empty(ctx, trash))
+}
+
+// moveAll moves what goes into trash, a stretch of time after the other, between which others get on.
+func (s *Store) moveAll(ctx context.Context, o Collection, seen *census, trash string) (*Collected, error) {
+	var gone []Gone
+	for pass := 0; ; pass++ {
+		out, whole, err := s.moveAway(ctx, o, &seen, filepath.Join(trash, strconv.Itoa(pass)))
+		if err != nil {
+			return nil, err
+		}
+		again := len(gone) > 0 && len(out.Gone) > 0 && slices.ContainsFunc(gone, func(g Gone) bool { return g.What == out.Gone[0].What && g.Name == out.Gone[0].Name })
+		gone = append(gone, out.Gone...)
+		o.Forget = slices.DeleteFunc(slices.Clone(o.Forget), func(r string) bool {
+			return slices.ContainsFunc(out.Gone, func(g Gone) bool { return g.What == GoneLast && g.Name == r })
+		})
+		if !whole && !again { // what comes back would come back for ever
+			continue
+		}
+		out.Gone, out.Bytes = gone, 0
+		for _, g := range gone {
+			out.Bytes += g.Bytes
+		}
+		return out, nil
+	}
 }
 
 // empty removes what was moved away. Cut short, it leaves the rest to the next Open, as a process that died would.
 func (s *Store) empty(ctx context.Context, trash string) error {
-	list, err := os.ReadDir(trash)
-	if err != nil {
-		return err
+	var all []string
+	for pass := 0; ; pass++ {
+		dir := filepath.Join(trash, strconv.Itoa(pass))
+		list, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		for _, item := range list {
+			all = append(all, filepath.Join(dir, item.Name()))
+		}
 	}
-	for _, item := range list {
+	for _, path := range all {
 		if ctx.Err() != nil {
 			dir := s.path("tmp", "trash-"+random(4))
 			return errors.Join(ctx.Err(), os.WriteFile(dir+".lock", nil, 0o644), os.Rename(trash, dir))
 		}
-		if err := removeAll(filepath.Join(trash, item.Name())); err != nil {
+		if err := removeAll(path); err != nil {
 			return err
 		}
 	}
-	return os.Remove(trash)
+	return os.RemoveAll(trash)
 }
 
-// moveAway decides what goes and moves it into trash, while nobody looks anything up.
-func (s *Store) moveAway(ctx context.Context, o Collection, seen *census, trash string) (*Collected, error) {
+// moveAway decides what goes and moves it into trash, while nobody looks anything up. whole is false when there was more
+// than time for it.
+func (s *Store) moveAway(ctx context.Context, o Collection, seen **census, trash string) (out *Collected, whole bool, err error) {
 	release, err := s.exclude(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer release()
-	now, err := s.count(ctx, seen)
-	if err != nil {
-		return nil, err
+	if *seen, err = s.count(ctx, *seen); err != nil {
+		return nil, false, err
 	}
-	out, err := s.doomed(ctx, o, now)
-	if err != nil {
-		return nil, err
+	if out, err = s.doomed(ctx, o, *seen); err != nil {
+		return nil, false, err
 	}
-	left := out.Gone[:0]
-	out.Bytes = 0
-	for n, g := range out.Gone {
+	if err := os.Mkdir(trash, 0o755); err != nil {
+		return nil, false, err
+	}
+	list, began := out.Gone, time.Now()
+	out.Gone = nil
+	for n, g := range list {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		gone, err := s.discard(g, filepath.Join(trash, strconv.Itoa(n)))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if gone {
-			left = append(left, g)
-			out.Bytes += g.Bytes
+			out.Gone = append(out.Gone, g)
+			if time.Since(began) > s.window {
+				return out, n == len(list)-1, nil
+			}
 		}
 	}
-	out.Gone = left
-	return out, nil
+	return out, true, nil
 }
 
 // discard moves one thing away; false when somebody has it just now, or it is gone already.

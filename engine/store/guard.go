@@ -19,6 +19,9 @@ const guardFile = "gc.lock"
 // useGrain is how exact last uses are: finding a result again within it writes nothing.
 const useGrain = time.Hour
 
+// gcWindow is how long a collection keeps others waiting at a time.
+const gcWindow = 300 * time.Millisecond
+
 // guard is a process's part in guardFile: all its goroutines share one lock.
 type guard struct {
 	mu    sync.Mutex

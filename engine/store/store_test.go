@@ -37,7 +37,15 @@ func open(t testing.TB, dir string, warnings *[]string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() {
+		s.Close()
+		filepath.WalkDir(s.root, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				os.Chmod(path, 0o755) // so that the folder of the test can be removed
+			}
+			return nil
+		})
+	})
 	return s
 }
 
