@@ -33,6 +33,17 @@ func allWriting(s *Store) error {
 	if err != nil {
 		return err
 	}
+	sc, err := s.Scratch(keyOf("long"), true)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(sc.Work, "half"), nil, 0o644), os.WriteFile(filepath.Join(sc.Out, "out"), []byte("4"), 0o644)); err != nil {
+		return err
+	}
+	s.at("worked")
+	if _, err := s.Publish(ctx, sc, []artifact.Port{{Name: "out", Kind: artifact.Text}}, nil, artifact.Manifest{Stage: "s", Version: 1}); err != nil {
+		return err
+	}
 	for _, rec := range []*Record{one, two} {
 		if _, err := s.Link("recipe", "result", rec, "out"); err != nil {
 			return err
@@ -70,7 +81,7 @@ func TestCrashChild(t *testing.T) {
 func TestKilledAtEveryStep(t *testing.T) {
 	t.Parallel()
 	good := map[string]string{"out/a": "1", "out/d/b": "2", "out/l": "1"}
-	died := map[string]bool{}
+	died, kept := map[string]bool{}, false
 	for n := 1; ; n++ {
 		dir := t.TempDir()
 		cmd := exec.Command(os.Args[0], "-test.run=^TestCrashChild$")
@@ -85,7 +96,12 @@ func TestKilledAtEveryStep(t *testing.T) {
 		}
 		died[strings.Split(at, "/")[0]] = true
 		s := open(t, dir, nil) // any warning fails the test
-		for name, files := range map[string]map[string]string{"one": good, "the same": good, "two": {"out/a": "3"}} {
+		_, long := s.Lookup(ctx, keyOf("long"))
+		if left, _ := os.ReadDir(s.path("work")); len(left) > 1 || len(left) == 1 && (long || left[0].Name() != string(keyOf("long"))) {
+			t.Errorf("killed at %s: left in work: %v", at, left)
+		}
+		kept = kept || !long && s.Resumable(keyOf("long"))
+		for name, files := range map[string]map[string]string{"one": good, "the same": good, "two": {"out/a": "3"}, "long": {"out": "4"}} {
 			if rec, ok := s.Lookup(ctx, keyOf(name)); ok {
 				if d := cmp.Diff(files, contents(t, rec.Root)); d != "" {
 					t.Errorf("killed at %s: %s holds (-want +got):\n%s", at, name, d)
@@ -104,7 +120,10 @@ func TestKilledAtEveryStep(t *testing.T) {
 			}
 		}
 	}
-	for _, at := range []string{"sealed", "hashed", "manifest", "installed", "recorded", "states", "removed", "linked",
+	if !kept {
+		t.Error("the work of a stage that can resume was never kept")
+	}
+	for _, at := range []string{"worked", "sealed", "hashed", "manifest", "installed", "recorded", "states", "removed", "linked",
 		"written format", "renamed format", "written keys", "renamed keys", "written last", "renamed trees"} {
 		if !died[at] {
 			t.Errorf("nobody died at %q: %v", at, died)
