@@ -66,8 +66,22 @@ func TestCollapsingKeepsTheOrder(t *testing.T) {
 				rt.Fatalf("edge %d -> %d", e.From, e.To)
 			}
 		}
+		if d := cmp.Diff(between(g.clean()), between(c)); d != "" {
+			rt.Fatalf("stages that read one another: %s", d)
+		}
 		if len(c.Nodes) > len(g.Nodes) {
 			rt.Fatalf("%d boxes of %d nodes", len(c.Nodes), len(g.Nodes))
 		}
 	})
+}
+
+// between are the stages that an edge leads between.
+func between(g Graph) map[string]bool {
+	out := map[string]bool{}
+	for _, e := range g.Edges {
+		if from, to := g.Nodes[e.From].Group, g.Nodes[e.To].Group; from != to {
+			out[from+" "+to] = true
+		}
+	}
+	return out
 }
