@@ -45,6 +45,7 @@ func newGraph(a *app) *cobra.Command {
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	c.Flags().StringVar(&format, "format", "ascii", "ascii, svg, dot or mermaid")
 	c.Flags().BoolVar(&collapse, "collapse", false, "draw one box for all cells of a matrix")
 	c.Flags().StringVarP(&out, "out", "o", "", "write to this file instead of standard output")

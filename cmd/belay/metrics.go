@@ -100,9 +100,7 @@ func (a *app) write(path string, v any, text func(io.Writer) error) error {
 		return a.print(v, text)
 	}
 	var b bytes.Buffer
-	to := *a
-	to.stdout = &b
-	if err := to.print(v, text); err != nil {
+	if err := a.printTo(&b, v, text); err != nil {
 		return err
 	}
 	if err := renameio.WriteFile(path, b.Bytes(), 0o644); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/sched"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // hidden stands in records where a secret was.
@@ -119,14 +120,14 @@ func paramsOf(g *engine.Graph, n *engine.Node, secrets map[string]bool) []record
 	if err != nil {
 		return nil // the scheduler tells the error
 	}
-	secret := map[string]bool{}
+	hiddenFields := map[string]bool{}
 	for _, f := range schema.Fields {
-		secret[f.Name] = f.Class == param.Secret
+		hiddenFields[f.Name] = f.Class == param.Secret
 	}
 	var out []record.Param
 	for _, name := range slices.Sorted(maps.Keys(n.Params)) {
 		text := valueText(g, n.Params[name])
-		if secret[name] && text != "" {
+		if _, named := n.Params[name].(secret.Text); hiddenFields[name] && text != "" && !named {
 			secrets[text] = true
 			text = hidden
 		}
@@ -147,6 +148,8 @@ func valueText(g *engine.Graph, v any) string {
 		return text
 	case engine.Source:
 		return v.As
+	case secret.Text:
+		return v.String() // names, no values
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
@@ -218,6 +221,10 @@ func fill(r *record.Node, n *sched.NodeResult) {
 		r.State = "fresh"
 	}
 	r.Parts = partsOf(n.Parts)
+	r.Attempts = nil
+	for _, a := range n.Attempts {
+		r.Attempts = append(r.Attempts, record.Attempt{Error: a.Err.Error(), Class: string(a.Class), Took: a.Took, Wait: a.Wait})
+	}
 	if n.Err != nil {
 		r.Error, r.Hint = n.Err.Error(), fault.HintOf(n.Err)
 	}

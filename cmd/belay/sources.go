@@ -18,7 +18,7 @@ import (
 // sourcesDir is where a run's folder keeps the text of its recipe.
 const sourcesDir = "recipe"
 
-var position = regexp.MustCompile(`^(.+):\d+:\d+$`)
+var position = regexp.MustCompile(`^(.+?):\d+:\d+(?:$|,)`)
 
 // sourcesOf are the files that a graph was written in: the recipe first, then what it extends, as far as a stage or
 // a value came from there.

@@ -12,6 +12,11 @@
 //
 // An artifact in an expression: opaque, so that an expression can choose among artifacts but not look inside.
 //
+// # Secret
+//
+// ${secret.NAME} is opaque too, and more so: it is a whole expression or nothing. It is never compiled, so no
+// operator or function can come near it.
+//
 // # Invariants
 //
 // Expressions are pure and bounded: an allow-list of functions without clock, randomness, files or

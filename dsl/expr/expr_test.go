@@ -53,6 +53,24 @@ func TestExpressionsGiveTypedValues(t *testing.T) {
 	}
 }
 
+func TestExpressionsHaveStaticTypes(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		"params.lr": "float", "params.iters": "int", "params.iters + 1": "int", "params.name": "string", "params.on": "bool",
+		"params.list": "[]int", "map(params.list, # + 1)": "a list", "params.map": "a map", "params": "a map", "base.model": "an artifact",
+		"params.on ? 1 : 'a'": "any value", "params.map.a": "int",
+	} {
+		sc, _ := scope()
+		p, problems := expr.Compile(expr.Parse(src), sc, "")
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if got := p.Type(); got != want {
+			t.Errorf("%s is %s, want %s", src, got, want)
+		}
+	}
+}
+
 func TestMistakesAreFoundWithTheirPlace(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ src, at, summary, hint string }{

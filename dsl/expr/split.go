@@ -20,6 +20,9 @@ type Problem struct {
 	Hint     string
 }
 
+// maxParts bounds the expressions of one text: finding the place of each goes through the text.
+const maxParts = 1000
+
 // Lead is how many characters stand before an expression's source: "${".
 const Lead = 2
 
@@ -36,6 +39,7 @@ func Split(s string) (parts []Part, nth int, p *Problem) {
 			lit.Reset()
 		}
 	}
+	count := 0
 	for i := 0; i < len(s); {
 		switch {
 		case strings.HasPrefix(s[i:], "$${"):
@@ -51,13 +55,20 @@ func Split(s string) (parts []Part, nth int, p *Problem) {
 			if strings.TrimSpace(src) == "" {
 				return nil, nth, &Problem{From: 0, To: utf8.RuneCountInString(src) + 3, Summary: "the expression is empty", Hint: "write $${ for a plain ${"}
 			}
+			if count++; count > maxParts {
+				return nil, nth, &Problem{From: 0, To: 2, Summary: "the text holds more than 1000 expressions"}
+			}
 			flush()
 			parts = append(parts, Part{Source: src, IsExpr: true, Nth: nth})
 			nth += strings.Count(s[i:end+1], "${")
 			i = end + 1
 		default:
-			lit.WriteByte(s[i])
-			i++
+			next := strings.IndexByte(s[i+1:], '$') + 1
+			if next == 0 {
+				next = len(s) - i
+			}
+			lit.WriteString(s[i : i+next])
+			i += next
 		}
 	}
 	flush()

@@ -17,6 +17,11 @@ const (
 	Unspecified Kind = ""
 )
 
+// Kinds are the kinds that a recipe may name.
+func Kinds() []Kind {
+	return []Kind{HFModel, Tokenizer, Files, TokenIndex, Megatron, LoRA, Metrics, Text, Dir}
+}
+
 // Accepts says whether a port that wants kind want may be given an artifact of kind have: the same
 // kind, anything where any directory will do, and a model directory where its tokenizer is wanted.
 func Accepts(want, have Kind) bool {

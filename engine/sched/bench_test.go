@@ -47,3 +47,31 @@ func BenchmarkFreshRun(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPlan plans graphs of which nothing ran yet, and of which everything is fresh.
+func BenchmarkPlan(b *testing.B) {
+	for _, stages := range []int{100, 10000} {
+		be := newBench(b)
+		src := be.write("in.txt", "x")
+		s := enginetest.Concat()
+		nodes := []engine.Node{enginetest.Node("n0", s, "0")}
+		nodes[0].Params["in"] = []any{src}
+		for i := 1; i < stages; i++ {
+			nodes = append(nodes, enginetest.Node(fmt.Sprint("n", i), s, fmt.Sprint(i), i/10))
+		}
+		g := enginetest.Graph(nodes...)
+		plan := func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := sched.Plan(context.Background(), g, be.st, be.opts); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.Run(fmt.Sprint(stages, " stale"), plan)
+		if stages <= 100 {
+			be.run(g)
+			b.Run(fmt.Sprint(stages, " fresh"), plan)
+		}
+	}
+}

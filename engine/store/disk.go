@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,12 +35,13 @@ func (s *Store) writeFile(rel string, data []byte, durable bool) error {
 	if err == nil {
 		err = os.Chmod(f.Name(), 0o644)
 	}
-	if err == nil {
+	s.at("written " + rel)
+	if err == nil && durable {
+		err = move(f.Name(), to)
+	} else if err == nil {
 		err = rename(f.Name(), to)
 	}
-	if err == nil && durable {
-		err = errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(filepath.Dir(to))))
-	}
+	s.at("renamed " + rel)
 	if err != nil {
 		os.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", to, err)
@@ -71,6 +74,23 @@ func rename(from, to string) error {
 	return err
 }
 
+// move is a rename that is on disk when it returns, with the folder that it may have had to make. Two processes that
+// make one folder at once leave its entry to the first: a power cut then costs a result, never a wrong one.
+func move(from, to string) error {
+	dir := filepath.Dir(to)
+	_, err := os.Lstat(dir)
+	made := errors.Is(err, fs.ErrNotExist)
+	if err := rename(from, to); err != nil {
+		return err
+	}
+	if made {
+		if err := syncDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+	}
+	return syncDir(dir)
+}
+
 func syncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -81,14 +101,14 @@ func syncDir(dir string) error {
 }
 
 // seal makes the files below root read-only and puts them on disk, directories last.
-func seal(root string, entries []artifact.Entry) error {
-	g := new(errgroup.Group)
+func seal(ctx context.Context, root string, entries []artifact.Entry) error {
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
 	for _, e := range entries {
 		if e.Mode != artifact.Regular && e.Mode != artifact.Executable {
 			continue
 		}
-		g.Go(func() error { return sealFile(e) })
+		g.Go(func() error { return sealFile(gctx, e) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -98,13 +118,13 @@ func seal(root string, entries []artifact.Entry) error {
 		if err == nil && d.IsDir() {
 			dirs = append(dirs, path)
 		}
-		return err
+		return errors.Join(err, ctx.Err())
 	})
 	if err != nil {
 		return err
 	}
 	for i := len(dirs) - 1; i >= 0; i-- { // parents come before their children
-		if err := syncDir(dirs[i]); err != nil {
+		if err := errors.Join(syncDir(dirs[i]), ctx.Err()); err != nil {
 			return err
 		}
 		if err := os.Chmod(dirs[i], 0o555); err != nil {
@@ -114,9 +134,12 @@ func seal(root string, entries []artifact.Entry) error {
 	return nil
 }
 
-func sealFile(e artifact.Entry) error {
+func sealFile(ctx context.Context, e artifact.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if e.Names > 1 {
-		if err := unshare(e.Abs); err != nil {
+		if err := unshare(ctx, e.Abs); err != nil {
 			return err
 		}
 	}
@@ -132,12 +155,19 @@ func sealFile(e artifact.Entry) error {
 	if err := f.Chmod(mode); err != nil {
 		return err
 	}
+	if err := syncParts(ctx, f, e.Size); err != nil {
+		return err
+	}
 	return f.Sync()
 }
 
+// part is how much of a file is copied or put on disk between two looks at whether the run was cancelled: a slow disk
+// takes a second for it.
+const part = 64 << 20
+
 // unshare gives a file with several names bytes of its own: read-only and unchanging must hold for the
 // published name only.
-func unshare(path string) error {
+func unshare(ctx context.Context, path string) error {
 	from, err := os.Open(path)
 	if err != nil {
 		return err
@@ -147,7 +177,14 @@ func unshare(path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = to.ReadFrom(from)
+	for err == nil {
+		if err = ctx.Err(); err == nil {
+			_, err = io.CopyN(to, from, part)
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
 	if cerr := to.Close(); err == nil {
 		err = cerr
 	}
@@ -176,4 +213,38 @@ func removeAll(path string) error {
 		return nil
 	})
 	return os.RemoveAll(path)
+}
+
+// removeWhile removes a tree as long as ctx lasts.
+func removeWhile(ctx context.Context, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := os.Remove(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if st, lerr := os.Lstat(path); lerr != nil || !st.IsDir() {
+		return err
+	}
+	os.Chmod(path, 0o755)
+	for {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		names, err := f.Readdirnames(1024) // again from the start each time: what was read is gone
+		f.Close()
+		if err == io.EOF {
+			return os.Remove(path)
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := removeWhile(ctx, filepath.Join(path, name)); err != nil {
+				return err
+			}
+		}
+	}
 }

@@ -12,7 +12,8 @@ import (
 const OutDir = "out"
 
 // Link makes out/<recipe>/<name> lead to a port. The link is relative, so it survives a move of the workspace,
-// and is swapped in one step. A file or folder of somebody else in its place is an error.
+// and is swapped in one step. A file or folder that somebody put in its place (an output that was edited by
+// writing it anew) is set aside in quarantine/, with a warning: the name is the result's.
 func (s *Store) Link(recipe, name string, rec *Record, port string) (path string, err error) {
 	rel := filepath.Join(OutDir, recipe, name)
 	if !filepath.IsLocal(recipe) || !filepath.IsLocal(name) || filepath.Clean(recipe) == "." || filepath.Clean(name) == "." {
@@ -27,7 +28,11 @@ func (s *Store) Link(recipe, name string, rec *Record, port string) (path string
 		return path, nil
 	}
 	if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSymlink == 0 {
-		return "", fmt.Errorf("link output: %s is no link that belay made; move it away", path)
+		aside := s.path("quarantine", "out-"+random(4), recipe, name)
+		if err := rename(path, aside); err != nil {
+			return "", fmt.Errorf("link output %s: set aside what lies in its place: %w", rel, err)
+		}
+		s.warn(fmt.Sprintf("%s was no link to its result; what lay there is now in %s", rel, aside))
 	}
 	dir, err := s.tmpDir()
 	if err != nil {
@@ -37,6 +42,7 @@ func (s *Store) Link(recipe, name string, rec *Record, port string) (path string
 	if err := os.Symlink(target, tmp); err != nil {
 		return "", fmt.Errorf("link output %s: %w", rel, err)
 	}
+	s.at("linked")
 	if err := rename(tmp, path); err != nil {
 		return "", fmt.Errorf("link output %s: %w", rel, errors.Join(err, os.Remove(tmp)))
 	}

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
 )
 
 // Publish makes the output of a scratch directory the result of its key and removes the scratch. m tells
@@ -46,27 +48,43 @@ func (s *Store) publish(ctx context.Context, sc *Scratch, ports []artifact.Port,
 	if err := writeSynced(filepath.Join(pub, "manifest.json"), text); err != nil {
 		return nil, err
 	}
+	s.at("manifest")
+	release, err := s.share(ctx) // between an artifact that was there already and its record nobody may collect it
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := s.install(ctx, pub, &m); err != nil {
 		return nil, err
 	}
 	if err := s.writeFile(filepath.Join("keys", m.Key[:2], m.Key+".json"), text, true); err != nil {
 		return nil, err
 	}
+	s.at("recorded")
 	s.stat.flush() // best effort
+	s.at("states")
 	if err := sc.remove(); err != nil {
 		s.warn(fmt.Sprintf("scratch directory could not be removed: %v", err))
 	}
+	s.at("removed")
 	return &Record{Manifest: &m, Root: s.Artifact(m.Digest)}, nil
 }
 
 func (s *Store) sealAndHash(ctx context.Context, root string, known map[string]artifact.Digest) (*artifact.Tree, error) {
 	entries, _, err := artifact.Walk(root, artifact.RefuseOutside)
 	if err != nil {
+		return nil, fault.Wrap(fault.Data, err)
+	}
+	for _, e := range entries {
+		if !utf8.ValidString(e.Path) || !utf8.ValidString(e.Target) {
+			return nil, fault.New(fault.Data, "list %q: the name of an output, or what it links to, is no UTF-8", filepath.Join(root, e.Path)).
+				WithHint("give the file another name: manifests hold names as text")
+		}
+	}
+	if err := seal(ctx, root, entries); err != nil {
 		return nil, err
 	}
-	if err := seal(root, entries); err != nil {
-		return nil, err
-	}
+	s.at("sealed")
 	// Again: sealing changed times, and may have replaced files.
 	seen := time.Now()
 	if entries, _, err = artifact.Walk(root, artifact.RefuseOutside); err != nil {
@@ -94,10 +112,10 @@ func portContents(tree *artifact.Tree, ports []artifact.Port) (map[string]artifa
 	for _, p := range ports {
 		d, n, ok := tree.At(p.Rel())
 		if !ok {
-			return nil, fmt.Errorf("port %s: no file or directory %q was written", p.Name, p.Rel())
+			return nil, fault.New(fault.Data, "port %s: no file or directory %q was written", p.Name, p.Rel())
 		}
 		if bad, ok := tree.LinksInside(p.Rel()); !ok {
-			return nil, fmt.Errorf("port %s: link %s to %s leaves the port", p.Name, bad.Path, bad.Target)
+			return nil, fault.New(fault.Data, "port %s: link %s to %s leaves the port", p.Name, bad.Path, bad.Target)
 		}
 		out[p.Name] = artifact.PortContent{Path: filepath.ToSlash(filepath.Clean(p.Rel())), Kind: p.Kind, Digest: d, Bytes: n}
 	}
@@ -111,13 +129,15 @@ func (s *Store) install(ctx context.Context, pub string, m *artifact.Manifest) e
 	if _, err := os.Lstat(to); err == nil && s.intact(ctx, m) {
 		return removeAll(pub)
 	}
+	s.at("hashed")
 	for range 3 {
 		if err := syncDir(pub); err != nil {
 			return err
 		}
-		err := rename(pub, to)
+		err := move(pub, to)
+		s.at("installed")
 		if err == nil {
-			return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(filepath.Dir(to))))
+			return nil
 		}
 		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, unix.ENOTEMPTY) {
 			return err

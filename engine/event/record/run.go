@@ -84,8 +84,17 @@ type Node struct {
 	Logs     []Log                   `json:"logs,omitempty"`
 	Dropped  int                     `json:"logs_dropped,omitempty"` // lines before Logs
 	Progress *event.Progress         `json:"progress,omitempty"`     // the last one
+	Attempts []Attempt               `json:"attempts,omitempty"`     // those before the last
 	Error    string                  `json:"error,omitempty"`
 	Hint     string                  `json:"hint,omitempty"`
+}
+
+// Attempt is one that failed and was made again.
+type Attempt struct {
+	Error string        `json:"error"`
+	Class string        `json:"class"` // of the error: "temporary", "timeout", "network"
+	Took  time.Duration `json:"took_ns"`
+	Wait  time.Duration `json:"wait_ns"` // the pause after it
 }
 
 // Param is a parameter as a person compares it.

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belay-ml/belay/engine/artifact"
+)
+
+// crashEnv tells this test binary, started again, at which step to die: "12 /workspace".
+const crashEnv = "BELAY_TEST_CRASH"
+
+// allWriting writes everything that a store can hold.
+func allWriting(s *Store) error {
+	one, err := tryPublish(s, "one", map[string]string{"a": "1", "d/b": "2", "l": "-> a"})
+	if err != nil {
+		return err
+	}
+	if _, err := tryPublish(s, "the same", map[string]string{"a": "1", "d/b": "2", "l": "-> a"}); err != nil {
+		return err
+	}
+	two, err := tryPublish(s, "two", map[string]string{"a": "3"})
+	if err != nil {
+		return err
+	}
+	for _, rec := range []*Record{one, two} {
+		if _, err := s.Link("recipe", "result", rec, "out"); err != nil {
+			return err
+		}
+	}
+	tree, err := artifact.NewTree([]artifact.File{{Path: "x", Mode: artifact.Regular, Digest: artifact.HashText("x")}})
+	return errors.Join(err, s.SaveLast("recipe", "a", Last{Key: keyOf("one"), Artifact: one.Digest}), s.SaveListing(tree), s.Close())
+}
+
+// TestCrashChild is no test: it is the program that TestKilledAtEveryStep starts.
+func TestCrashChild(t *testing.T) {
+	at, dir, ok := strings.Cut(os.Getenv(crashEnv), " ")
+	if !ok {
+		t.Skip("only a program for another test")
+	}
+	left, err := strconv.Atoi(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := openStepping(dir, func(text string) { t.Error(text) }, func(name string) {
+		if left--; left == 0 {
+			fmt.Println("died at", name)
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := allWriting(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
+	good := map[string]string{"out/a": "1", "out/d/b": "2", "out/l": "1"}
+	died := map[string]bool{}
+	for n := 1; ; n++ {
+		dir := t.TempDir()
+		cmd := exec.Command(os.Args[0], "-test.run=^TestCrashChild$")
+		cmd.Env = append(os.Environ(), fmt.Sprint(crashEnv, "=", n, " ", dir))
+		said, err := cmd.Output()
+		if err == nil {
+			break // it came through
+		}
+		_, at, ok := strings.Cut(strings.TrimSpace(string(said)), "died at ")
+		if !ok {
+			t.Fatalf("step %d: %v, %s", n, err, said)
+		}
+		died[strings.Split(at, "/")[0]] = true
+		s := open(t, dir, nil) // any warning fails the test
+		for name, files := range map[string]map[string]string{"one": good, "the same": good, "two": {"out/a": "3"}} {
+			if rec, ok := s.Lookup(ctx, keyOf(name)); ok {
+				if d := cmp.Diff(files, contents(t, rec.Root)); d != "" {
+					t.Errorf("killed at %s: %s holds (-want +got):\n%s", at, name, d)
+				}
+			}
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, "out/recipe/result/a")); err == nil && string(text) != "1" && string(text) != "3" {
+			t.Errorf("killed at %s: the link leads to %q", at, text)
+		}
+		if err := allWriting(s); err != nil {
+			t.Errorf("killed at %s: %v", at, err)
+		}
+		for _, folder := range []string{"work", "tmp", "locks", "quarantine"} {
+			if left, _ := os.ReadDir(filepath.Join(s.Root(), folder)); len(left) > 0 {
+				t.Errorf("killed at %s: left in %s: %v", at, folder, left)
+			}
+		}
+	}
+	for _, at := range []string{"sealed", "hashed", "manifest", "installed", "recorded", "states", "removed", "linked",
+		"written format", "renamed format", "written keys", "renamed keys", "written last", "renamed trees"} {
+		if !died[at] {
+			t.Errorf("nobody died at %q: %v", at, died)
+		}
+	}
+}
+
+func contents(t *testing.T, root string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		out[strings.TrimPrefix(path, root+"/")] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return out
+}
