@@ -178,8 +178,7 @@ func someResults(results []record.Result) string {
 func resultsNamed(results []record.Result, name string) string {
 	var values []string
 	for _, r := range results {
-		stage, _, _ := strings.Cut(r.Node, "[")
-		if name == r.Metric || name == stage+"."+r.Metric || name == r.Node+"."+r.Metric {
+		if name == r.Metric || name == record.StageOf(r.Node)+"."+r.Metric || name == r.Node+"."+r.Metric {
 			values = append(values, strconv.FormatFloat(float64(r.Value), 'g', 4, 64))
 		}
 	}
