@@ -111,6 +111,9 @@ func headOf(r *record.Run) headJSON {
 	if h.Results == nil {
 		h.Results = []record.Result{}
 	}
+	if h.States == nil {
+		h.States = map[string]int{}
+	}
 	return h
 }
 
