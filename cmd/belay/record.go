@@ -191,7 +191,8 @@ func adopt(rec *record.Recorder, dir string, res *sched.Result) {
 		}
 		var in []string
 		for _, id := range slices.Sorted(maps.Keys(wait)) {
-			if at := wait[id].at; !at.Before(head.Started) && (head.Finished.IsZero() || !at.After(head.Finished)) {
+			// A result's time is that of its beginning, in whole seconds.
+			if at := wait[id].at; !at.Before(head.Started.Truncate(time.Second)) && (head.Finished.IsZero() || !at.After(head.Finished)) {
 				in = append(in, id)
 			}
 		}

@@ -119,7 +119,7 @@ func (b *builder) kinds(r *ast.Recipe) {
 	b.byName = make(map[string]*stage, len(r.Stages))
 	for i, s := range r.Stages {
 		st := &stage{Stage: s, index: i, kind: b.registry[s.Uses]}
-		if isRecipe(s.Uses) && !s.Broken {
+		if IsRecipe(s.Uses) && !s.Broken {
 			st.sub = b.subRecipe(s)
 		} else if s.Uses != "" && st.kind == nil {
 			b.diags.Errorf(s.UsesAt, check.Suggest(s.Uses, b.kindNames), "unknown stage kind %q", s.Uses)

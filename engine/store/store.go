@@ -214,7 +214,7 @@ func (s *Store) sweep() {
 		if !k.Valid() {
 			continue
 		}
-		if _, err := os.Lstat(s.path("work", item.Name(), resumableMark)); err == nil {
+		if s.unfinished(k) {
 			continue
 		}
 		lock, _, err := s.TryLock(k)
