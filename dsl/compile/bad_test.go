@@ -240,9 +240,33 @@ func TestBadFilesAreRefusedAtTheirPlace(t *testing.T) {
 				c.make(t, dir)
 			}
 			g, l := compiled(t, dir, nil)
+			if strings.Contains(report(l), "the recipe has no stages") {
+				t.Errorf("what a missing file causes is reported too: %s", report(l))
+			}
 			if g != nil || !strings.Contains("\n"+report(l), "\n"+c.want) {
 				t.Errorf("want %s\nhave %.400s", c.want, report(l))
 			}
 		})
+	}
+}
+
+// The digest is over every file that the graph comes from, and over nothing that does not matter.
+func TestDigestCoversRecipesThatStagesUse(t *testing.T) {
+	t.Parallel()
+	digest := func(block string) string {
+		g, l := compiled(t, t.TempDir(), map[string]string{
+			"recipe.yaml": "belay: 1\nstages: {a: {uses: ./b.yaml}, b: {uses: ./b.yaml}}\n", "b.yaml": "belay: 1\nextends: c.yaml\n", "c.yaml": block,
+		})
+		if g == nil {
+			t.Fatal(l)
+		}
+		return g.Digest
+	}
+	was := digest(goodRecipe)
+	if now := digest("# a comment\n" + goodRecipe); now != was {
+		t.Error("a comment changes the digest")
+	}
+	if now := digest(strings.Replace(goodRecipe, "m}", "n}", 1)); now == was {
+		t.Error("a change in a file that is used does not change the digest")
 	}
 }

@@ -68,6 +68,14 @@ func (c *Client) String() string { return c.bucket.String() }
 // Look finds the result of a key without its files; nil when there is none. Ports must be there as the stage has
 // them; nil asks for none.
 func (c *Client) Look(ctx context.Context, k key.Key, ports []artifact.Port) (*Result, error) {
+	r, err := c.look(ctx, k, ports)
+	if err != nil {
+		return nil, c.explain(err, "look up the result of key %s", k.Short())
+	}
+	return r, nil
+}
+
+func (c *Client) look(ctx context.Context, k key.Key, ports []artifact.Port) (*Result, error) {
 	name := resultName(k)
 	var r *Result
 	err := c.try(ctx, func() (bool, error) {
@@ -94,7 +102,7 @@ func (c *Client) Look(ctx context.Context, k key.Key, ports []artifact.Port) (*R
 	}
 	if err != nil {
 		c.blame(name, err)
-		return nil, c.explain(err, "look up the result of key %s", k.Short())
+		return nil, err
 	}
 	return r, nil
 }

@@ -36,7 +36,7 @@ func (c *Client) Push(ctx context.Context, rec *store.Record, ev event.Stage) (P
 func (c *Client) push(ctx context.Context, rec *store.Record, ev event.Stage) (out Pushed, err error) {
 	k := key.Key(rec.Key)
 	name := resultName(k)
-	there, err := c.Look(ctx, k, nil)
+	there, err := c.look(ctx, k, nil)
 	switch {
 	case errors.Is(err, ErrWrong): // written anew
 	case err != nil:

@@ -113,7 +113,7 @@ func TestWhatStandsStillEnds(t *testing.T) {
 	ended := make(chan struct{}) // a server notices only by reading that its client has gone
 	deaf := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-ended }), web.Options{Limits: short})
 	defer close(ended)
-	if err := deaf.Put(t.Context(), name, remote.Bytes(remotetest.Random(64<<20, 1))); !errors.Is(err, wire.ErrStalled) {
+	if err := deaf.Put(t.Context(), name, remote.Bytes(remotetest.Random(16<<20, 1))); !errors.Is(err, wire.ErrStalled) {
 		t.Errorf("a server that takes nothing: %v, want a stall", err)
 	}
 }

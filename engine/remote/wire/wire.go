@@ -130,6 +130,10 @@ func (w *watch) add(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.moved += int64(n)
+	if w.phase == connecting && !w.ended { // a body is asked for once the connection is there
+		w.phase = moving
+		w.timer.Reset(w.limits.Stall)
+	}
 }
 
 // look runs once an interval.
