@@ -210,10 +210,6 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 			r.done(i, rec, true, "")
 		case r.stopped(): // the end of run tells why
 		default:
-			if err := in.tooBig(r.opts); err != nil {
-				r.fail(i, err)
-				return
-			}
 			why = why.rooted(in, func(node int) string { return r.nodes[node].because })
 			r.nodes[i].because = why.Because
 			r.become(i, Queued, why.String())
@@ -226,7 +222,13 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 
 func (r *runner) mayReuse(i int) bool { return !r.force[i] && !r.insts[i].node.NoCache }
 
+// enqueue puts a node into the queue, unless it would wait there for ever.
 func (r *runner) enqueue(i int) {
+	if err := r.insts[i].tooBig(r.opts); err != nil {
+		r.unlock(i)
+		r.fail(i, err)
+		return
+	}
 	at, _ := slices.BinarySearch(r.queue, i)
 	r.queue = slices.Insert(r.queue, at, i)
 }
