@@ -20,6 +20,7 @@ const (
 	maxCells  = 10_000    // of one stage
 	maxNodes  = 20_000    // of a recipe, and uses of other recipes
 	maxReads  = 1_000_000 // of nodes by nodes
+	maxValues = 2_000_000 // in the parameters of all nodes together
 	maxErrors = 200       // found before the rest is left alone
 	maxHints  = 50        // errors that name what was meant
 )
@@ -31,6 +32,7 @@ type shared struct {
 	registry  map[string]*kind
 	kindNames []string
 	exprs     check.Exprs
+	splits    map[*ast.Node]split
 	programs  map[string]*expr.Program // by wanted type, source and the types of the names used
 	graph     *engine.Graph
 	exists    map[string]bool
@@ -38,6 +40,7 @@ type shared struct {
 	blocks    map[string]*block // by identity of the file
 	loaded    []*block          // in the order of their first use
 	reads     int
+	volume    int // values made so far, long texts as several
 	expanded  int
 	counted   int  // findings that were looked at
 	errors    int  // among them
@@ -139,6 +142,8 @@ func (b *builder) room(s *stage) bool {
 		b.diags.Errorf(s.NameAt, "", "the recipe unfolds to more than %d stage instances", maxNodes)
 	case b.reads > maxReads:
 		b.diags.Errorf(s.NameAt, "gather the many in one stage, and read that", "the instances of the recipe read each other more than %d times", maxReads)
+	case b.volume > maxValues:
+		b.diags.Errorf(s.NameAt, "keep long lists and texts in a file", "the instances of the recipe have more than %d values together", maxValues)
 	case b.errors < maxErrors:
 		return true
 	}

@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -91,17 +89,6 @@ func finish(l diag.List) diag.List {
 	return l
 }
 
-// digest is over what was merged and overridden, so that it does not change with comments or layout.
-func digest(root *ast.Node, opt Options, used ...*block) string {
-	h := sha256.New()
-	// %#v prints maps with sorted keys and texts quoted.
-	fmt.Fprintf(h, "%#v\n%q\n%q\n", root.Value(), opt.Params, opt.Sets)
-	for _, k := range used {
-		fmt.Fprintf(h, "%#v\n", k.root.Value())
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
 // kind is a stage kind and its schema.
 type kind struct {
 	stage  engine.Stage
@@ -111,7 +98,7 @@ type kind struct {
 
 func newBuilder(opt Options) *builder {
 	b := &builder{shared: &shared{
-		opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, programs: map[string]*expr.Program{}, graph: &engine.Graph{},
+		opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, splits: map[*ast.Node]split{}, programs: map[string]*expr.Program{}, graph: &engine.Graph{},
 		exists: map[string]bool{}, loader: &ast.Loader{Over: opt.Over}, blocks: map[string]*block{},
 	}}
 	for _, s := range opt.Stages {
@@ -132,7 +119,7 @@ func (b *builder) kinds(r *ast.Recipe) {
 	b.byName = make(map[string]*stage, len(r.Stages))
 	for i, s := range r.Stages {
 		st := &stage{Stage: s, index: i, kind: b.registry[s.Uses]}
-		if isRecipe(s.Uses) && !s.Broken {
+		if IsRecipe(s.Uses) && !s.Broken {
 			st.sub = b.subRecipe(s)
 		} else if s.Uses != "" && st.kind == nil {
 			b.diags.Errorf(s.UsesAt, check.Suggest(s.Uses, b.kindNames), "unknown stage kind %q", s.Uses)

@@ -34,6 +34,7 @@ type frame struct {
 
 // evaluate gives a node its value. ok is false when a mistake was reported.
 func (b *builder) evaluate(f frame, n *ast.Node) (v any, ok bool) {
+	b.volume++
 	switch n.Kind {
 	case ast.List:
 		out := make([]any, len(n.Items))
@@ -65,8 +66,25 @@ func (b *builder) evaluate(f frame, n *ast.Node) (v any, ok bool) {
 	return n.Value(), true
 }
 
+// split is a text cut at its expressions.
+type split struct {
+	parts   []expr.Part
+	nth     int
+	problem *expr.Problem
+}
+
+// split is expr.Split, remembered: a matrix reads the same text in every cell.
+func (b *builder) split(n *ast.Node) (parts []expr.Part, nth int, p *expr.Problem) {
+	s, known := b.splits[n]
+	if !known {
+		s.parts, s.nth, s.problem = expr.Split(n.Text)
+		b.splits[n] = s
+	}
+	return s.parts, s.nth, s.problem
+}
+
 func (b *builder) text(f frame, n *ast.Node) (any, bool) {
-	parts, nth, p := expr.Split(n.Text)
+	parts, nth, p := b.split(n)
 	if p != nil {
 		b.diags.Errorf(n.Within(nth, p.From, p.To), p.Hint, "%s", p.Summary)
 		return nil, false
@@ -143,6 +161,7 @@ func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 		}
 		out.WriteString(text)
 	}
+	b.volume += out.Len() / 16
 	if len(hidden.Parts) > 0 {
 		flush()
 		return hidden, all
@@ -216,7 +235,24 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 	if x, isFloat := v.(float64); isFloat && (math.IsNaN(x) || math.IsInf(x, 0)) {
 		return nil, report(expr.Problem{To: len([]rune(part.Source)), Summary: "the result is not a finite number"})
 	}
+	b.volume += weight(v) + prog.Steps()/4
 	return v, true
+}
+
+// weight is how many values a list or map holds.
+func weight(v any) int {
+	n := 0
+	switch x := v.(type) {
+	case []any:
+		for _, item := range x {
+			n += 1 + weight(item)
+		}
+	case map[string]any:
+		for _, item := range x {
+			n += 1 + weight(item)
+		}
+	}
+	return n
 }
 
 // secret notes that a secret is not there, for an instance that is on.
@@ -260,7 +296,7 @@ func (b *builder) sourceOf(c cell, n *ast.Node, steps int) (from *ast.Node, move
 	if steps > 10 || b.literal || b.foreign(n) || n.Kind != ast.Text || !expr.Holds(n.Text) {
 		return n, false
 	}
-	parts, _, _ := expr.Split(n.Text)
+	parts, _, _ := b.split(n)
 	whole, ok := expr.Whole(parts)
 	if !ok {
 		return n, false
@@ -317,7 +353,7 @@ func (b *builder) condition(f frame, n *ast.Node) (on bool, text string, ok bool
 	}
 	part := expr.Part{Source: n.Text, IsExpr: true, Nth: -1}
 	if expr.Holds(n.Text) {
-		parts, nth, p := expr.Split(n.Text)
+		parts, nth, p := b.split(n)
 		if p != nil {
 			b.diags.Errorf(n.Within(nth, p.From, p.To), p.Hint, "%s", p.Summary)
 			return false, "", false

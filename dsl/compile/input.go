@@ -82,8 +82,8 @@ func findRef(v any) (any, bool) {
 			}
 		}
 	case map[string]any:
-		for _, item := range x {
-			if r, ok := findRef(item); ok {
+		for _, k := range sortedKeys(x) { // the same one every time
+			if r, ok := findRef(x[k]); ok {
 				return r, true
 			}
 		}

@@ -192,7 +192,7 @@ func (b *builder) place(s *stage, in *instance, p param.Problem, what string) di
 		d.Hint = "use string(...)"
 	}
 	if at.Kind == ast.Text && strings.Contains(at.Text, "/") && expr.Holds(at.Text) && d.Hint == "" && strings.Contains(p.Summary, "an integer") {
-		if parts, _, _ := expr.Split(at.Text); len(parts) == 1 {
+		if parts, _, _ := b.split(at); len(parts) == 1 {
 			d.Hint = "/ gives a number with a fraction; div(a, b) gives an integer"
 		}
 	}

@@ -58,7 +58,7 @@ func (b *builder) origin(c cell, n *ast.Node) string {
 	if b.literal || from.Kind != ast.Text || !expr.Holds(from.Text) {
 		return placeOf(from)
 	}
-	parts, _, p := expr.Split(from.Text)
+	parts, _, p := b.split(from)
 	if p != nil {
 		return placeOf(from) // reported already
 	}

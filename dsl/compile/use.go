@@ -61,8 +61,8 @@ type use struct {
 	first  int                  // of its nodes
 }
 
-// isRecipe says whether `uses` names a file rather than a stage kind.
-func isRecipe(uses string) bool {
+// IsRecipe says whether `uses` names a file rather than a stage kind.
+func IsRecipe(uses string) bool {
 	ext := filepath.Ext(uses)
 	return strings.HasPrefix(uses, "./") || strings.HasPrefix(uses, "../") || strings.HasPrefix(uses, "/") || ext == ".yaml" || ext == ".yml"
 }

@@ -1,12 +1,9 @@
 package compile
 
 import (
-	"slices"
-
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/expr"
-	"github.com/belay-ml/belay/engine/artifact"
 )
 
 // View is a recipe as far as it could be understood, for editors: a recipe with mistakes has one too.
@@ -34,44 +31,6 @@ type Value struct {
 type CellValue struct {
 	Cell  string
 	Value any // as expr.Program gives it
-}
-
-// Ports are the output ports of a stage's first instance, or the outputs of the recipe that it uses; ok is false when
-// they are not known.
-func (v *View) Ports(name string) (ports []artifact.Port, ok bool) {
-	s := v.b.byName[name]
-	if s == nil || s.broken || len(s.insts) == 0 || s.insts[0].failed {
-		return nil, false
-	}
-	ports = slices.Clone(s.insts[0].ports)
-	for _, o := range s.insts[0].outs {
-		p := artifact.Port{Name: o.name}
-		first, many := o.value, false
-		if list, isList := o.value.([]any); isList && len(list) > 0 {
-			first, many = list[0], true
-		}
-		if ref, isRef := first.(expr.Ref); isRef {
-			p.Kind = expr.TargetOf(ref).Kind
-		}
-		if many {
-			p.Doc = "a list, one for each instance"
-		}
-		ports = append(ports, p)
-	}
-	return ports, true
-}
-
-// Cells are the keys of a stage's cells, such as "seed=1"; none without a matrix.
-func (v *View) Cells(name string) []string {
-	s := v.b.byName[name]
-	if s == nil || !s.matrixed {
-		return nil
-	}
-	keys := make([]string, len(s.cells))
-	for i, c := range s.cells {
-		keys[i] = c.key()
-	}
-	return keys
 }
 
 // Eval types an expression in the scope of a stage's `with`, and gives its value where that is known without running

@@ -47,7 +47,7 @@ func Split(s string) (parts []Part, nth int, p *Problem) {
 			i += 3
 			nth++
 		case strings.HasPrefix(s[i:], "${"):
-			end := closing(s, i+2)
+			end := Closing(s, i+2)
 			if end < 0 {
 				return nil, nth, &Problem{From: 0, To: 2, Summary: "the expression is not closed", Hint: "end it with }, or write $${ for a plain ${"}
 			}
@@ -63,8 +63,12 @@ func Split(s string) (parts []Part, nth int, p *Problem) {
 			nth += strings.Count(s[i:end+1], "${")
 			i = end + 1
 		default:
-			lit.WriteByte(s[i])
-			i++
+			next := strings.IndexByte(s[i+1:], '$') + 1
+			if next == 0 {
+				next = len(s) - i
+			}
+			lit.WriteString(s[i : i+next])
+			i += next
 		}
 	}
 	flush()
@@ -79,8 +83,9 @@ func Whole(parts []Part) (Part, bool) {
 	return Part{}, false
 }
 
-// closing finds the } that ends an expression: braces of maps and predicates nest, text in quotes is skipped.
-func closing(s string, i int) int {
+// Closing finds the } that ends an expression whose source begins at byte i, -1 when none does: braces of maps and
+// predicates nest, text in quotes is skipped.
+func Closing(s string, i int) int {
 	depth := 0
 	for ; i < len(s); i++ {
 		switch c := s[i]; c {

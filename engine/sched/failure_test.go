@@ -287,3 +287,13 @@ func TestTimesFromTheFutureAreNotTrusted(t *testing.T) {
 		want(t, "output", b.output(r, "a"), text)
 	}
 }
+
+func TestAFullDiskOfAStageSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	full := &os.PathError{Op: "write", Path: "/somewhere/o.bin", Err: syscall.ENOSPC}
+	_, err := b.try(enginetest.Graph(enginetest.Node("a", enginetest.Fail(fault.Wrap(fault.Network, full)), "")))
+	want(t, "error", fmt.Sprint(err), "stage a: write /somewhere/o.bin: no space left on device")
+	want(t, "exit code", fault.CodeOf(err), fault.Compute)
+	want(t, "hint", fault.HintOf(err), "the disk of "+b.st.Root()+" is full: make room, or run `belay cache gc`")
+}

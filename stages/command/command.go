@@ -204,9 +204,9 @@ func ports(declared map[string]any) ([]artifact.Port, error) {
 		if !isName(name) {
 			return nil, fault.New(fault.Recipe, "read output %q: not an identifier", name)
 		}
-		if port.Kind != artifact.Unspecified && !slices.Contains(kinds(), port.Kind) {
+		if port.Kind != artifact.Unspecified && !slices.Contains(artifact.Kinds(), port.Kind) {
 			return nil, fault.New(fault.Recipe, "read output %s: unknown kind %q", name, port.Kind).
-				WithHint("one of %s", strings.Trim(fmt.Sprint(kinds()), "[]"))
+				WithHint("one of %s", strings.Trim(fmt.Sprint(artifact.Kinds()), "[]"))
 		}
 		p := strings.TrimPrefix(port.Path, "$OUT/")
 		if p == "" || path.IsAbs(p) || strings.ContainsAny(p, "\\\x00") || !filepath.IsLocal(p) {
@@ -218,12 +218,4 @@ func ports(declared map[string]any) ([]artifact.Port, error) {
 	}
 	slices.SortFunc(all, func(a, b artifact.Port) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
-}
-
-// kinds are what a command may declare.
-func kinds() []artifact.Kind {
-	return []artifact.Kind{
-		artifact.HFModel, artifact.Tokenizer, artifact.Files, artifact.TokenIndex, artifact.Megatron,
-		artifact.LoRA, artifact.Metrics, artifact.Text, artifact.Dir,
-	}
 }

@@ -126,7 +126,7 @@ type Making struct {
 	Belay  string        `json:"belay,omitempty"`
 	Host   string        `json:"host,omitempty"`
 	Recipe string        `json:"recipe,omitempty"`
-	At     time.Time     `json:"at,omitzero"` // the end
+	At     time.Time     `json:"at,omitzero"` // the beginning, in whole seconds
 	Took   time.Duration `json:"took_ns,omitempty"`
 }
 

@@ -9,15 +9,15 @@ const maxDepth = 100
 func Parse(text string) *Node {
 	p := &parser{text: text}
 	for from := 0; from <= len(text); {
-		end := strings.IndexByte(text[from:], '\n')
-		next := from + end + 1
-		if end < 0 {
-			end, next = len(text)-from, len(text)+1
+		to := len(text)
+		if n := strings.IndexAny(text[from:], "\r\n"); n >= 0 {
+			to = from + n
 		}
-		to := from + len(strings.TrimRight(text[from:from+end], "\r"))
 		body := from + len(text[from:to]) - len(strings.TrimLeft(text[from:to], " \t\ufeff"))
 		p.lines = append(p.lines, line{from: body, to: to, indent: body - from})
-		from = next
+		if from = to + 1; strings.HasPrefix(text[to:], "\r\n") {
+			from++
+		}
 	}
 	root := &Node{Kind: Map}
 	for p.skip() {

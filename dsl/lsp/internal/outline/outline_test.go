@@ -40,6 +40,7 @@ func TestWhereTheCursorIs(t *testing.T) {
 		{"an item in open brackets", "a: [b, c|\n", "value c at a.*"},
 		{"an item of a list", "a:\n  - b\n  - |\n", "value  at a.*"},
 		{"an item below its key", "a:\n- b\n- c|\nd: 1\n", "value c at a.*"},
+		{"a key behind a list below its key", "a:\n- b\nc|: 1\n", "key c at "},
 		{"a map in a list", "a:\n  - b: 1\n    c|: 2\n", "key c at a.*"},
 		{"an item whose dash is missing", "a:\n  - b\n  c|\n", "value? c at a.*"},
 		{"an open quote", "a:\n  b: \"${c.|\n  d: 1\n", "value ${c. at a.b"},
