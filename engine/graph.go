@@ -11,9 +11,10 @@ import (
 // Graph is a recipe after checking: stage instances in an order in which every node comes after
 // those it reads.
 type Graph struct {
-	Recipe  string // name of the recipe
-	Origin  string // path of the recipe file
-	Digest  string // SHA-256 of the recipe text after extends and overrides, for provenance only
+	Recipe  string   // name of the recipe
+	Origin  string   // path of the recipe file
+	Digest  string   // SHA-256 of the recipe text after extends and overrides, for provenance only
+	Files   []string // that it was written in, as messages name them: the recipe first, what it extends and uses
 	Nodes   []Node
 	Outputs []Link // the recipe's outputs, linked under out/<recipe name>/
 }

@@ -14,7 +14,7 @@ import (
 func newCache(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
-		Short: "Look at the store of this workspace, check it, clear it",
+		Short: "Look at the store of this workspace, check it, clear it, share it",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			var names []string
@@ -28,7 +28,7 @@ func newCache(a *app) *cobra.Command {
 			return fault.New(fault.Usage, "cache: say %s", list)
 		},
 	}
-	c.AddCommand(newCacheList(a), newCacheVerify(a), newCacheCollect(a), newCachePath(a), newCacheAccept(a), newCachePin(a), newCachePins(a), newCacheUnpin(a))
+	c.AddCommand(newCacheList(a), newCacheVerify(a), newCacheCollect(a), newCachePush(a), newCachePull(a), newCachePath(a), newCacheAccept(a), newCachePin(a), newCachePins(a), newCacheUnpin(a))
 	return c
 }
 

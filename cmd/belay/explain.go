@@ -175,7 +175,7 @@ func (e explainer) one(i int) explanation {
 	for _, p := range partsIn(n.Parts) {
 		p.Changed = changed[(key.Change{Part: p.Part, Path: p.Path}).Name()]
 		if p.Part == key.PartParam || p.Part == key.PartInput {
-			p.Pos = sched.Origin(node, p.Path)
+			p.Pos = sched.Origin(node, n.Pins, p.Path)
 		}
 		for _, pin := range n.Pins {
 			if p.Part == key.PartParam && p.Path == pin.Param {

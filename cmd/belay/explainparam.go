@@ -95,7 +95,7 @@ func (e explainer) paramOf(n *engine.Node, planned *sched.NodePlan, name string)
 	}
 	j := paramJSON{
 		Stage: n.ID, Path: path, Type: f.Want(), Doc: f.Doc, Aliases: f.Aliases, Required: f.Required, Default: valueText(e.graph, f.Default),
-		Value: valueText(e.graph, value), Pos: sched.Origin(n, path), Key: "yes",
+		Value: valueText(e.graph, value), Pos: sched.Origin(n, planned.Pins, path), Key: "yes",
 	}
 	for _, k := range f.Kinds {
 		j.Kinds = append(j.Kinds, string(k))

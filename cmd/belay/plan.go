@@ -15,6 +15,7 @@ import (
 
 func newPlan(a *app) *cobra.Command {
 	var f recipeFlags
+	var remote bool
 	c := &cobra.Command{
 		Use:   "plan RECIPE [STAGE...]",
 		Short: "Show which stages are fresh or stale, and why",
@@ -28,10 +29,22 @@ func newPlan(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.plan(c.Context(), p, runFlags{}.options(args[1:]))
+			opt := runFlags{}.options(args[1:])
+			if remote {
+				st, err := a.store(p.space)
+				if err != nil {
+					return err
+				}
+				defer st.Close()
+				if opt.Remote, err = a.lookout(c.Context(), p.space, st); err != nil {
+					return err
+				}
+			}
+			return a.plan(c.Context(), p, opt)
 		},
 	}
 	f.register(c)
+	c.Flags().BoolVar(&remote, "remote", false, "look for results in the remote too")
 	f.registerLocked(c)
 	return c
 }
@@ -135,7 +148,7 @@ func (a *app) plan(ctx context.Context, p *project, opt sched.Options) error {
 
 // totals is the last line of a plan.
 func totals(p *sched.Planned) string {
-	all, off, unknown := 0, 0, 0
+	all, off, unknown, shared := 0, 0, 0, 0
 	var took time.Duration
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
@@ -146,6 +159,8 @@ func totals(p *sched.Planned) string {
 		switch n.Status {
 		case sched.Off:
 			off++
+		case sched.Shared:
+			shared++
 		case sched.Stale, sched.Busy:
 			if n.Last == nil {
 				unknown++
@@ -156,6 +171,8 @@ func totals(p *sched.Planned) string {
 	sure, maybe := p.Stale()
 	text := fmt.Sprintf("%d of %d stages would run", sure, all)
 	switch {
+	case sure+maybe == 0 && shared > 0:
+		text = fmt.Sprintf("nothing to do but to pull: %d of %d stages are fresh", all-off-shared, all)
 	case sure+maybe == 0 && off == 0:
 		text = fmt.Sprintf("nothing to do: all %d stages are fresh", all)
 	case sure+maybe == 0:
@@ -165,6 +182,9 @@ func totals(p *sched.Planned) string {
 		if unknown > 0 {
 			text += fmt.Sprintf(" and %d that never ran", unknown)
 		}
+	}
+	if shared > 0 {
+		text += fmt.Sprintf(", %d in the remote", shared)
 	}
 	if maybe > 0 {
 		text += fmt.Sprintf(", %d maybe", maybe)

@@ -148,8 +148,6 @@ func valueText(g *engine.Graph, v any) string {
 		return text
 	case engine.Source:
 		return v.As
-	case secret.Text:
-		return v.String() // names, no values
 	case []any:
 		parts := make([]string, len(v))
 		for i, e := range v {
@@ -163,7 +161,7 @@ func valueText(g *engine.Graph, v any) string {
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return fmt.Sprint(v)
+	return fmt.Sprint(v) // of a secret.Text the names
 }
 
 // adoptWithin is how many earlier runs are looked at for what made a result: a workspace may have thousands.
@@ -193,7 +191,8 @@ func adopt(rec *record.Recorder, dir string, res *sched.Result) {
 		}
 		var in []string
 		for _, id := range slices.Sorted(maps.Keys(wait)) {
-			if at := wait[id].at; !at.Before(head.Started) && (head.Finished.IsZero() || !at.After(head.Finished)) {
+			// A result's time is that of its beginning, in whole seconds.
+			if at := wait[id].at; !at.Before(head.Started.Truncate(time.Second)) && (head.Finished.IsZero() || !at.After(head.Finished)) {
 				in = append(in, id)
 			}
 		}

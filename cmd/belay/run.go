@@ -31,6 +31,7 @@ type runFlags struct {
 	dryRun, keep bool
 	watch        bool
 	target       string
+	share        shareFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -60,6 +61,7 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 	c.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would run")
 	c.Flags().BoolVarP(&f.watch, "watch", "w", false, "run again whenever the recipe or a file that it reads changes")
 	c.Flags().BoolVarP(&f.keep, "keep-going", "k", false, "go on with independent stages after a failure")
+	f.share.register(c)
 	c.Flags().StringVar(&f.target, "on", "local", "where to run; local is this machine")
 	return c
 }
@@ -95,6 +97,9 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 		return err
 	}
 	defer st.Close()
+	if opt.Remote, err = a.share(ctx, p.space, st, f.share); err != nil {
+		return err
+	}
 	opt.Secret = p.secrets.Lookup(ctx)
 	return a.execute(ctx, p, st, opt, f.params)
 }

@@ -111,6 +111,9 @@ func headOf(r *record.Run) headJSON {
 	if h.Results == nil {
 		h.Results = []record.Result{}
 	}
+	if h.States == nil {
+		h.States = map[string]int{}
+	}
 	return h
 }
 
@@ -178,8 +181,7 @@ func someResults(results []record.Result) string {
 func resultsNamed(results []record.Result, name string) string {
 	var values []string
 	for _, r := range results {
-		stage, _, _ := strings.Cut(r.Node, "[")
-		if name == r.Metric || name == stage+"."+r.Metric || name == r.Node+"."+r.Metric {
+		if name == r.Metric || name == record.StageOf(r.Node)+"."+r.Metric || name == r.Node+"."+r.Metric {
 			values = append(values, strconv.FormatFloat(float64(r.Value), 'g', 4, 64))
 		}
 	}

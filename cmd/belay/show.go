@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,6 +76,9 @@ func showNodes(w io.Writer, nodes []*record.Node) error {
 		}
 		add("why", "", n.Why, "")
 		add("error", "", n.Error, n.Hint)
+		for i, at := range n.Attempts {
+			add("attempt", strconv.Itoa(i+1), oneLine(at.Error), contrast.Clock(at.Took))
+		}
 		add("key", "", n.Key, "")
 		for _, p := range n.Params {
 			add("parameter", p.Name, p.Value, p.Origin)
@@ -137,7 +141,7 @@ func findRun(text string) (*found, error) {
 func (f *found) nodes() ([]*record.Node, error) {
 	var out []*record.Node
 	for i := range f.run.Nodes {
-		if n := &f.run.Nodes[i]; f.stage == "" || n.ID == f.stage || n.Stage() == f.stage {
+		if n := &f.run.Nodes[i]; f.stage == "" || n.Called(f.stage) {
 			out = append(out, n)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"github.com/google/renameio/v2"
@@ -18,27 +17,11 @@ import (
 // sourcesDir is where a run's folder keeps the text of its recipe.
 const sourcesDir = "recipe"
 
-var position = regexp.MustCompile(`^(.+?):\d+:\d+(?:$|,)`)
-
-// sourcesOf are the files that a graph was written in: the recipe first, then what it extends, as far as a stage or
-// a value came from there.
+// sourcesOf are the files that a graph was written in: the recipe first, then what it extends and uses.
 func sourcesOf(g *engine.Graph) []record.Source {
-	paths := []string{g.Origin}
-	add := func(at string) {
-		if m := position.FindStringSubmatch(at); m != nil && !slices.Contains(paths, m[1]) {
-			paths = append(paths, m[1])
-		}
-	}
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		add(n.Pos)
-		for _, at := range slices.Sorted(maps.Values(n.Origins)) {
-			add(at)
-		}
-	}
 	var out []record.Source
 	taken := map[string]bool{}
-	for _, p := range paths {
+	for _, p := range g.Files {
 		name := filepath.Base(p)
 		for i := 2; taken[name]; i++ {
 			name = fmt.Sprintf("%d-%s", i, filepath.Base(p))

@@ -8,11 +8,13 @@ import (
 
 	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/lockfile"
 	"github.com/belay-ml/belay/engine/store"
 	"github.com/belay-ml/belay/engine/watch"
 )
 
-// watch runs a recipe, and again whenever something that it reads changes: the recipe's files, the workspace file, sources.
+// watch runs a recipe, and again whenever something that it reads changes: the recipe's files, the workspace and
+// the lock file, sources.
 // Mistakes and failures are told, and it goes on. An interrupt while it waits is the ordinary end.
 func (a *app) watch(ctx context.Context, recipe string, only []string, f runFlags) error {
 	if err := f.check(); err != nil {
@@ -33,6 +35,7 @@ func (a *app) watch(ctx context.Context, recipe string, only []string, f runFlag
 		w.Renew()
 		w.Add(file)
 		w.Add(filepath.Join(dir, workspace.Name))
+		w.Add(filepath.Join(dir, lockfile.Name))
 		if err := a.run(ctx, recipe, only, f); err != nil {
 			if ctx.Err() != nil {
 				return err

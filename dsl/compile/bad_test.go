@@ -116,6 +116,8 @@ func TestBadTextsAreRefusedAtTheirPlace(t *testing.T) {
 			"recipe.yaml:4:3: the instances of the recipe have more than 2000000 values together"},
 		"a long text for each of many": {"belay: 1\nstages:\n  a: {uses: command, with: {run: \"${matrix.a}" + strings.Repeat("x", 100_000) + "\", outputs: {o: o}}, matrix: {a: " + listed(4000, number) + "}}\n",
 			"recipe.yaml:3:3: the instances of the recipe have more than 2000000 values together"},
+		"a long filter for each of many": {"belay: 1\nparams: {l: " + listed(10_000, number) + "}\nstages:\n  a: {uses: finetune, with: {checkpoint: m, data: m, seed: \"${len(filter(params.l, # > 5))}\"}, matrix: {a: " + listed(4000, number) + "}}\n",
+			"recipe.yaml:4:3: the instances of the recipe have more than 2000000 values together"},
 		"a text of many expressions":       {"belay: 1\nstages: {s: {uses: command, with: {outputs: {o: o}, run: \"" + strings.Repeat("${nope} ", 200_000) + "\"}}}", "recipe.yaml:2:8059: the text holds more than 1000 expressions"},
 		"15,000 wrong names":               {stages(15_000, "{uses: score, with: {checkpoints: \"${nope.x}\"}}"), "recipe.yaml:3:44: unknown name nope"},
 		"values that stand for each other": {"belay: 1\nmodel: {a: \"${model.b}\", b: \"${model.a}\"}\nstages: {s: {uses: hf-download, with: {repo: \"${model.a}\"}}}", "recipe.yaml:2:15: model is not available here"},
@@ -240,9 +242,33 @@ func TestBadFilesAreRefusedAtTheirPlace(t *testing.T) {
 				c.make(t, dir)
 			}
 			g, l := compiled(t, dir, nil)
+			if strings.Contains(report(l), "the recipe has no stages") {
+				t.Errorf("what a missing file causes is reported too: %s", report(l))
+			}
 			if g != nil || !strings.Contains("\n"+report(l), "\n"+c.want) {
 				t.Errorf("want %s\nhave %.400s", c.want, report(l))
 			}
 		})
+	}
+}
+
+// The digest is over every file that the graph comes from, and over nothing that does not matter.
+func TestDigestCoversRecipesThatStagesUse(t *testing.T) {
+	t.Parallel()
+	digest := func(block string) string {
+		g, l := compiled(t, t.TempDir(), map[string]string{
+			"recipe.yaml": "belay: 1\nstages: {a: {uses: ./b.yaml}, b: {uses: ./b.yaml}}\n", "b.yaml": "belay: 1\nextends: c.yaml\n", "c.yaml": block,
+		})
+		if g == nil {
+			t.Fatal(l)
+		}
+		return g.Digest
+	}
+	was := digest(goodRecipe)
+	if now := digest("# a comment\n" + goodRecipe); now != was {
+		t.Error("a comment changes the digest")
+	}
+	if now := digest(strings.Replace(goodRecipe, "m}", "n}", 1)); now == was {
+		t.Error("a change in a file that is used does not change the digest")
 	}
 }

@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -44,6 +42,11 @@ func File(path string, opt Options) (*engine.Graph, diag.List) {
 		return nil, l
 	}
 	b.graph.Recipe, b.graph.Origin = b.recipe.Name, path
+	for _, f := range b.loader.Files {
+		if !slices.Contains(b.graph.Files, f.Name) {
+			b.graph.Files = append(b.graph.Files, f.Name)
+		}
+	}
 	b.graph.Digest = digest(b.recipe.Root, opt, b.loaded...)
 	return b.graph, l
 }
@@ -84,17 +87,6 @@ func finish(l diag.List) diag.List {
 		}
 	}
 	return l
-}
-
-// digest is over what was merged and overridden, so that it does not change with comments or layout.
-func digest(root *ast.Node, opt Options, used ...*block) string {
-	h := sha256.New()
-	// %#v prints maps with sorted keys and texts quoted.
-	fmt.Fprintf(h, "%#v\n%q\n%q\n", root.Value(), opt.Params, opt.Sets)
-	for _, k := range used {
-		fmt.Fprintf(h, "%#v\n", k.root.Value())
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // kind is a stage kind and its schema.

@@ -235,7 +235,7 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 	if x, isFloat := v.(float64); isFloat && (math.IsNaN(x) || math.IsInf(x, 0)) {
 		return nil, report(expr.Problem{To: len([]rune(part.Source)), Summary: "the result is not a finite number"})
 	}
-	b.volume += weight(v)
+	b.volume += weight(v) + prog.Steps()/4
 	return v, true
 }
 

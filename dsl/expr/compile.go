@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 type Program struct {
 	source string
 	prog   *vm.Program
+	steps  *steps     // of predicates; nil when there are none
 	chain  []string   // when the expression is a path through maps, which needs no machine
 	typ    types.Type // of the chain
 }
@@ -39,6 +41,11 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 	if want == "bool" {
 		opts = append(opts, lang.AsBool())
 	}
+	var count *steps
+	if nesting(parsed.root) > 0 {
+		count = new(steps)
+		opts = append(opts, count.options()...)
+	}
 	prog, err := lang.Compile(parsed.Source, opts...)
 	if err != nil {
 		p := problem(parsed.Source, err)
@@ -48,7 +55,15 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 		}
 		return nil, []Problem{p}
 	}
-	return &Program{source: parsed.Source, prog: prog}, nil
+	return &Program{source: parsed.Source, prog: prog, steps: count}, nil
+}
+
+// Steps is how often predicates ran in the last run.
+func (p *Program) Steps() int {
+	if p.steps == nil {
+		return 0
+	}
+	return maxSteps - p.steps.left
 }
 
 // checkNames finds unknown names, fields and functions, all of them.
@@ -135,9 +150,15 @@ func (p *Program) Run(values Values) (any, *Problem) {
 		}
 		return fromLang(v), nil
 	}
+	if p.steps != nil {
+		p.steps.left = maxSteps
+	}
 	out, err := vm.Run(p.prog, map[string]any(values))
 	if err != nil {
 		pr := problem(p.source, err)
+		if errors.Is(err, errSteps) || strings.Contains(err.Error(), errSteps.Error()) {
+			pr = Problem{To: utf8.RuneCountInString(p.source), Summary: errSteps.Error()}
+		}
 		return nil, &pr
 	}
 	return fromLang(out), nil

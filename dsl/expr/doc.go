@@ -20,7 +20,7 @@
 // # Invariants
 //
 // Expressions are pure and bounded: an allow-list of functions without clock, randomness, files or
-// environment, results in a fixed order, a bound on source length, nodes, nesting of predicates and memory.
+// environment, results in a fixed order, a bound on source length, nodes, nesting of predicates, their runs and memory.
 //
 // # Where to add things
 //

@@ -145,6 +145,7 @@ func (*File) decode(root *ast.Node, l *diag.List) map[string]any {
 	if len(problems) == 0 {
 		secrets(root, l)
 		sizes(root, l)
+		checkRemote(root, l)
 	}
 	return values
 }

@@ -47,6 +47,11 @@
 //
 // Of equal work (one key) only one instance runs; the others take its result.
 //
+// # Remote
+//
+// A queued node whose result the remote has is pulled instead of computed, and counts as fresh. It waits for the network
+// without cores. New results are pushed while the run goes on; its end waits for them, a cancelled run does not.
+//
 // # Retries
 //
 // An attempt that fails is made again when the node's policy covers the class of the error (package fault), after a pause

@@ -33,6 +33,7 @@ type Options struct {
 	Belay   string // version of the program, for provenance
 	Host    string // for provenance; "" means the host's name
 
+	Remote Remote                           // where results are shared; nil for none. Plan looks there too
 	Env    func(name string) (string, bool) // nil means the process's environment
 	Secret secret.Lookup                    // of the secrets in parameters; nil means variables of Env
 

@@ -20,6 +20,8 @@ const (
 	Maybe Status = "maybe"
 	Busy  Status = "running" // another process computes it just now
 	Off   Status = "off"
+	// Shared is in the remote: a run would pull it.
+	Shared Status = "remote"
 )
 
 // Planned says what a run would do.
@@ -142,6 +144,13 @@ func (p *planner) node(ctx context.Context, i int, force bool) error {
 		if rec, ok := p.store.Lookup(ctx, n.Key); ok && !force && !in.node.NoCache {
 			n.Status, n.Record, n.Bytes, n.Took = Fresh, rec, rec.Bytes, rec.Made.Took
 			p.records[i] = rec
+			return nil
+		}
+	}
+	if known && !force && !in.node.NoCache && p.opts.Remote != nil {
+		if m := p.opts.Remote.Look(ctx, n.Key, in.ports); m != nil {
+			n.Status, n.Why, n.Bytes, n.Took = Shared, "at "+p.opts.Remote.String(), m.Bytes, m.Made.Took
+			p.records[i] = &store.Record{Manifest: m} // its digests are known, so are the keys below it
 			return nil
 		}
 	}

@@ -244,3 +244,25 @@ func TestAMutexHoldsBetweenProcesses(t *testing.T) {
 		t.Errorf("locks left: %v", left)
 	}
 }
+
+func TestWhatIsTooBigHereMayComeFromARemote(t *testing.T) {
+	t.Parallel()
+	b, s := newBench(t), enginetest.Concat()
+	first := newFakeRemote(b)
+	g := enginetest.Graph(enginetest.Node("small", s, "x"), asking("big", s, engine.Resources{NPU: 1}))
+	g.Nodes[1].Params["in"] = []any{engine.Output{Node: 0, Port: "out"}}
+	b.opts.NPU = 1
+	b.run(g)
+	laptop := newBench(t)
+	first.share(laptop)
+	r := laptop.run(g)
+	want(t, "runs", s.Runs(), 2)
+	want(t, "pulled", r.Nodes[1].Pulled, true)
+
+	// What nobody has is refused when that is known.
+	g.Nodes[0].Params["text"] = "y"
+	r, err := laptop.try(g)
+	want(t, "error", fmt.Sprint(err), "stage big: it asks for 1 NPUs, there are 0 to hand out")
+	want(t, "runs", s.Runs(), 3)
+	want(t, "state", r.Nodes[1].State, sched.Failed)
+}

@@ -23,6 +23,7 @@ type NodeResult struct {
 	Stage  string // kind of stage
 	State  State
 	Fresh  bool   // done without running
+	Pulled bool   // fresh by a result that came from the remote in this run
 	Why    string // why it ran, or did not
 	Key    key.Key
 	Parts  key.Parts

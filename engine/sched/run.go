@@ -45,7 +45,9 @@ func Run(ctx context.Context, g *engine.Graph, st *store.Store, o Options, sink 
 	if err := r.refuse(want); err != nil {
 		return none, err
 	}
+	r.share = newSharing(o)
 	r.run(want)
+	r.shared()
 	return r.result, r.result.err(ctx.Err())
 }
 
@@ -75,6 +77,7 @@ type runner struct {
 	computing map[key.Key]bool // keys that this process computes just now
 	mutexes   map[string]bool  // names that nodes of this process hold, or wait for
 	failed    string           // the first node that failed
+	share     *sharing
 }
 
 // work is what the runner knows about one node.
@@ -207,21 +210,25 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 			r.done(i, rec, true, "")
 		case r.stopped(): // the end of run tells why
 		default:
-			if err := in.tooBig(r.opts); err != nil {
-				r.fail(i, err)
-				return
-			}
 			why = why.rooted(in, func(node int) string { return r.nodes[node].because })
 			r.nodes[i].because = why.Because
 			r.become(i, Queued, why.String())
-			r.enqueue(i)
+			if !r.ask(i) {
+				r.enqueue(i)
+			}
 		}
 	}
 }
 
 func (r *runner) mayReuse(i int) bool { return !r.force[i] && !r.insts[i].node.NoCache }
 
+// enqueue puts a node into the queue, unless it would wait there for ever.
 func (r *runner) enqueue(i int) {
+	if err := r.insts[i].tooBig(r.opts); err != nil {
+		r.unlock(i)
+		r.fail(i, err)
+		return
+	}
 	at, _ := slices.BinarySearch(r.queue, i)
 	r.queue = slices.Insert(r.queue, at, i)
 }
@@ -283,6 +290,9 @@ func (r *runner) launch(i int, need tokens) {
 					why = "made meanwhile by other work with the same key"
 				}
 				r.done(i, made.record, !made.ran, why)
+				if made.ran {
+					r.push(i, made.record)
+				}
 			case r.ctx.Err() != nil:
 				r.become(i, Cancelled, "")
 				r.release(i)

@@ -146,8 +146,9 @@ func (r *runner) refuse(want []bool) error {
 		if p.node(r.ctx, i, r.force[i]) != nil {
 			return nil // the run tells about it
 		}
-		if err := big[i]; err != nil && p.plan.Nodes[i].Status == Stale {
-			errs = append(errs, fmt.Errorf("stage %s: %w", r.insts[i].node.ID, err))
+		n := &p.plan.Nodes[i]
+		if err := big[i]; err != nil && n.Status == Stale && (n.Key != "" || r.opts.Remote == nil) {
+			errs = append(errs, fmt.Errorf("stage %s: %w", n.ID, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -100,7 +100,7 @@ func (w whyer) changes(in *instance, parts key.Parts, res *resolved, last *store
 	for i := range changes {
 		c := &changes[i]
 		if c.New != "" && (c.Part == key.PartParam || c.Part == key.PartInput) {
-			c.Pos = Origin(in.node, c.Path)
+			c.Pos = Origin(in.node, in.pins, c.Path)
 		}
 		if c.Part != key.PartInput {
 			continue
@@ -149,7 +149,7 @@ func moved(in *instance, parts key.Parts, last *store.Last) string {
 	for i := range changes {
 		c := &changes[i]
 		if c.Part == key.PartParam && c.New != "" {
-			c.Pos = Origin(in.node, c.Path)
+			c.Pos = Origin(in.node, in.pins, c.Path)
 		}
 	}
 	if len(changes) == 0 {
@@ -158,9 +158,14 @@ func moved(in *instance, parts key.Parts, last *store.Last) string {
 	return in.node.ID + ": " + Why{Cause: Changed, Changes: changes}.String()
 }
 
-// Origin says where the value at a path of a node's parameters was written: its own place, or that of the nearest value
-// around it. "" is a default.
-func Origin(n *engine.Node, path string) string {
+// Origin says where the value at a path of a node's parameters was written: what pins it in the lock file, its own place in the
+// recipe, or that of the nearest value around it. "" is a default.
+func Origin(n *engine.Node, pins []Pin, path string) string {
+	for _, p := range pins {
+		if p.Param == path {
+			return p.At
+		}
+	}
 	for path != "" {
 		if at := n.Origins[path]; at != "" {
 			return at

@@ -148,6 +148,7 @@ func (s *Store) empty(ctx context.Context, trash string) error {
 		if err := removeAll(path); err != nil {
 			return err
 		}
+		s.at("emptied")
 	}
 	return os.RemoveAll(trash)
 }
@@ -203,6 +204,7 @@ func (s *Store) discard(g Gone, to string) (bool, error) {
 		switch err := os.Rename(path, to+"-"+strconv.Itoa(i)); {
 		case err == nil:
 			moved = true
+			s.at("collected " + g.What)
 		case !errors.Is(err, fs.ErrNotExist):
 			return false, err
 		}

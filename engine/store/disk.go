@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -220,6 +221,9 @@ func removeWhile(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := shrink(ctx, path); err != nil {
+		return err
+	}
 	err := os.Remove(path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -247,4 +251,23 @@ func removeWhile(ctx context.Context, path string) error {
 			}
 		}
 	}
+}
+
+// shrink makes a large file short, part by part: to free its blocks in one step takes seconds where the disk is told of
+// each, and nothing can interrupt that. A file that has another name is left alone.
+func shrink(ctx context.Context, path string) error {
+	st, err := os.Lstat(path)
+	if err != nil || !st.Mode().IsRegular() || st.Size() <= part || st.Sys().(*syscall.Stat_t).Nlink != 1 {
+		return nil // what is wrong, removing tells
+	}
+	os.Chmod(path, 0o600)
+	for size := st.Size() - part; size > 0; size -= part {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if os.Truncate(path, size) != nil {
+			return nil
+		}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 // Package store keeps artifacts and what made them in a workspace, below .belay/.
 //
 //	Scratch -> stage writes -> Publish: hash, fsync, read-only, rename -> key record -> Link
+//	Import: manifest, blobs from elsewhere -> checked, built like an output -> the same steps as Publish
 //	Lookup: key record -> every file as it was published? -> Record
 //	Collect: census -> what pins, links, runs, last successes and days keep -> the rest into tmp/, then gone
 //
@@ -12,6 +13,7 @@
 //	last/<recipe>/<node>.json             key parts of a stage instance's last success, for explain
 //	trees/ab/<digest>.json                listings of source folders, for explain
 //	work/<key>/                           scratch of a running stage; kept when it can be resumed
+//	pull/<key>/                           blobs of a result that comes from a remote; kept for a week when broken off
 //	locks/<key>                           held by the process that computes the key
 //	locks/mutex-<name>                    held by the process whose stage holds a mutex
 //	runs/<id>/                            one folder a run

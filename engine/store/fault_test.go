@@ -172,8 +172,8 @@ func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	plant := func(dir string) {
-		for i := range 2000 { // more than one batch, in a folder that is read-only
+	plant := func(dir string, files int) { // in a folder that is read-only
+		for i := range files {
 			if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o444); err != nil {
 				t.Fatal(err)
 			}
@@ -186,7 +186,7 @@ func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plant(sc.Out)
+	plant(sc.Out, 3)
 	if err := sc.Close(cancelled); err != nil {
 		t.Error(err)
 	}
@@ -194,7 +194,7 @@ func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 	dir := t.TempDir()
-	plant(dir)
+	plant(dir, 1100) // more than one batch
 	if err := removeWhile(cancelled, dir); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -202,3 +202,47 @@ func TestACancelledRunRemovesItsScratchAsFarAsItGets(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestALargeFileIsRemovedInPartsUnlessItHasAnotherName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, other, left := filepath.Join(dir, "file"), filepath.Join(dir, "other"), filepath.Join(dir, "left")
+	for _, path := range []string{file, left} {
+		if err := errors.Join(os.WriteFile(path, nil, 0o444), os.Truncate(path, 10*part+1)); err != nil {
+			t.Skip(err)
+		}
+	}
+	if err := os.Link(file, other); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeWhile(ctx, file); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := os.Stat(other); err != nil || st.Size() != 10*part+1 {
+		t.Errorf("the other name of a file: %v %v", st, err)
+	}
+	asked := 0
+	counting := onErr{ctx, func() error {
+		if asked++; asked > 4 {
+			return context.Canceled
+		}
+		return nil
+	}}
+	if err := removeWhile(counting, left); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if st, err := os.Stat(left); err != nil || st.Size() != 7*part+1 {
+		t.Errorf("cancelled after three parts: %v %v", st, err)
+	}
+	if err := removeWhile(ctx, left); err != nil {
+		t.Error(err)
+	}
+}
+
+// onErr is a context that is asked through a function whether it is over.
+type onErr struct {
+	context.Context
+	err func() error
+}
+
+func (c onErr) Err() error { return c.err() }

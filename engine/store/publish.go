@@ -40,34 +40,46 @@ func (s *Store) publish(ctx context.Context, sc *Scratch, ports []artifact.Port,
 	if m.Ports, err = portContents(tree, ports); err != nil {
 		return nil, err
 	}
-	text, err := m.Encode()
-	if err != nil {
+	if err := s.reveal(ctx, filepath.Dir(sc.Out), &m); err != nil {
 		return nil, err
 	}
-	pub := filepath.Dir(sc.Out)
-	if err := writeSynced(filepath.Join(pub, "manifest.json"), text); err != nil {
-		return nil, err
-	}
-	s.at("manifest")
-	release, err := s.share(ctx) // between an artifact that was there already and its record nobody may collect it
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	if err := s.install(ctx, pub, &m); err != nil {
-		return nil, err
-	}
-	if err := s.writeFile(filepath.Join("keys", m.Key[:2], m.Key+".json"), text, true); err != nil {
-		return nil, err
-	}
-	s.at("recorded")
-	s.stat.flush() // best effort
-	s.at("states")
-	if err := sc.remove(); err != nil {
+	if err := errors.Join(sc.remove(), removeAll(s.path("pull", m.Key))); err != nil {
 		s.warn(fmt.Sprintf("scratch directory could not be removed: %v", err))
 	}
 	s.at("removed")
 	return &Record{Manifest: &m, Root: s.Artifact(m.Digest)}, nil
+}
+
+// reveal installs a sealed output directory with its manifest and writes the record of its key.
+func (s *Store) reveal(ctx context.Context, pub string, m *artifact.Manifest) error {
+	text, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(filepath.Join(pub, "manifest.json"), text); err != nil {
+		return err
+	}
+	s.at("manifest")
+	release, err := s.share(ctx) // between an artifact that was there already and its record nobody may collect it
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.install(ctx, pub, m); err != nil {
+		return err
+	}
+	return s.record(m, text)
+}
+
+// record makes an installed artifact the result of its key, by its encoded manifest.
+func (s *Store) record(m *artifact.Manifest, text []byte) error {
+	if err := s.writeFile(filepath.Join("keys", m.Key[:2], m.Key+".json"), text, true); err != nil {
+		return err
+	}
+	s.at("recorded")
+	s.stat.flush() // best effort
+	s.at("states")
+	return nil
 }
 
 func (s *Store) sealAndHash(ctx context.Context, root string, known map[string]artifact.Digest) (*artifact.Tree, error) {
@@ -117,7 +129,7 @@ func portContents(tree *artifact.Tree, ports []artifact.Port) (map[string]artifa
 		if bad, ok := tree.LinksInside(p.Rel()); !ok {
 			return nil, fault.New(fault.Data, "port %s: link %s to %s leaves the port", p.Name, bad.Path, bad.Target)
 		}
-		out[p.Name] = artifact.PortContent{Path: filepath.ToSlash(filepath.Clean(p.Rel())), Kind: p.Kind, Digest: d, Bytes: n}
+		out[p.Name] = artifact.PortContent{Path: p.Place(), Kind: p.Kind, Digest: d, Bytes: n}
 	}
 	return out, nil
 }

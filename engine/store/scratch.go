@@ -55,6 +55,17 @@ func (s *Store) Resumable(k key.Key) bool {
 	return err == nil
 }
 
+// unfinished says whether a scratch directory holds work to resume from whose result has not been published: a process
+// may have been killed between that and the removal.
+func (s *Store) unfinished(k key.Key) bool {
+	mark, err := os.Lstat(s.path("work", string(k), resumableMark))
+	if err != nil {
+		return false
+	}
+	rec, err := os.Lstat(s.place("keys", string(k), ".json"))
+	return err != nil || rec.ModTime().Before(mark.ModTime()) // forced since then, and cut short
+}
+
 // Empty clears the output for another attempt, and the work of a stage that cannot resume.
 func (sc *Scratch) Empty() error {
 	dirs := []string{sc.Out}

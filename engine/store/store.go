@@ -34,6 +34,8 @@ type Store struct {
 	grain  time.Duration // useGrain; tests have others
 	window time.Duration // gcWindow; tests have others
 
+	blobs blobIndex
+
 	tmp struct {
 		sync.Mutex
 		dir   string    // "" until it is made
@@ -205,13 +207,14 @@ func (s *Store) sweep() {
 		os.Remove(lock.Name())
 		lock.Close()
 	}
+	s.sweepPulls()
 	list, _ = os.ReadDir(s.path("work"))
 	for _, item := range list {
 		k := key.Key(item.Name())
 		if !k.Valid() {
 			continue
 		}
-		if _, err := os.Lstat(s.path("work", item.Name(), resumableMark)); err == nil {
+		if s.unfinished(k) {
 			continue
 		}
 		lock, _, err := s.TryLock(k)
@@ -226,6 +229,24 @@ func (s *Store) sweep() {
 	for _, item := range list {
 		if f, err := flockFile(s.path("locks", item.Name())); err == nil {
 			(&Lock{file: f}).Release()
+		}
+	}
+}
+
+// abandoned is the age at which a broken import is given up.
+const abandoned = 7 * 24 * time.Hour
+
+// sweepPulls removes what broken imports left that nobody went on with.
+func (s *Store) sweepPulls() {
+	list, _ := os.ReadDir(s.path("pull"))
+	for _, item := range list {
+		st, err := item.Info()
+		if k := key.Key(item.Name()); !k.Valid() || err != nil || time.Since(st.ModTime()) < abandoned {
+			continue
+		}
+		if lock, _, err := s.TryLock(key.Key(item.Name())); lock != nil && err == nil {
+			removeAll(s.path("pull", item.Name()))
+			lock.Release()
 		}
 	}
 }

@@ -110,6 +110,9 @@ func stageFacts(n *record.Node) []fact {
 	if n.State == "done" || n.State == "failed" || n.State == "cancelled" {
 		out = append(out, took(Time, n.Took))
 	}
+	if len(n.Attempts) > 0 {
+		out = append(out, fact{section: State, what: "attempts", text: strconv.Itoa(len(n.Attempts) + 1)})
+	}
 	if n.Made != nil {
 		out = append(out, fact{section: State, what: "made by belay", text: n.Made.Belay}, fact{section: State, what: "made on", text: n.Made.Host})
 	}

@@ -115,15 +115,21 @@ func TestCellsAreReadFromIDs(t *testing.T) {
 	for id, want := range map[string][]Axis{
 		"sft": nil, "sft[seed=1]": {{"seed", "1"}}, `sft[seed=1,mode="a,b=[c]",lr=1e-05]`: {{"seed", "1"}, {"mode", "a,b=[c]"}, {"lr", "1e-05"}},
 		"sft[seed=]": {{"seed", ""}}, "sft[": nil, "sft[]": nil, "sft[a]": nil, "sft[a=1,]": nil, `sft[a="x"y]`: nil, `sft[a="x]`: {{"a", `"x`}},
-		"part[a=1].sft[b=2]": nil,
+		"part[a=1].sft[b=2]": nil, "part[a=1]/sft[b=2]": {{"a", "1"}, {"b", "2"}}, `part[a="x]/y"]/sft`: {{"a", "x]/y"}}, "part/sft": nil, "part[a=1]/": {{"a", "1"}},
 	} {
 		n := Node{ID: id}
 		if d := cmp.Diff(want, n.Cell()); d != "" {
 			t.Errorf("%s: %s", id, d)
 		}
 	}
-	if n := (Node{ID: "sft[a=1]"}); n.Stage() != "sft" {
-		t.Error(n.Stage())
+	for id, want := range map[string]string{"sft[a=1]": "sft", `part[a="x]/y"]/sft[b=1]`: "part/sft", "a/b": "a/b", "a[": "a["} {
+		if have := StageOf(id); have != want {
+			t.Errorf("%s: have %s, want %s", id, have, want)
+		}
+	}
+	n := Node{ID: "part[a=1]/sft[b=2]"}
+	if !n.Called("part") || !n.Called("part/sft") || n.Called("sft") || n.Stage() != "part/sft" {
+		t.Errorf("what %s is called", n.ID)
 	}
 }
 

@@ -202,9 +202,13 @@ func TestAFreshStageShowsWhatMadeIt(t *testing.T) {
 
 func TestRunNamesSortByTime(t *testing.T) {
 	t.Parallel()
-	a, b := NewID(start()), NewID(start().Add(time.Second))
-	if a >= b || len(a) != len("20260506-070809-abcd") {
-		t.Errorf("%s, %s", a, b)
+	last := ""
+	for _, after := range []time.Duration{0, time.Millisecond, 2 * time.Millisecond, 998 * time.Millisecond, time.Second, time.Hour} {
+		id := NewID(start().Add(after))
+		if id <= last || len(id) != len("20260506-070809-abcdef") {
+			t.Errorf("%s comes after %s", id, last)
+		}
+		last = id
 	}
 }
 

@@ -2,7 +2,7 @@ package record
 
 import (
 	"crypto/rand"
-	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/belay-ml/belay/engine/event"
@@ -126,7 +126,7 @@ type Making struct {
 	Belay  string        `json:"belay,omitempty"`
 	Host   string        `json:"host,omitempty"`
 	Recipe string        `json:"recipe,omitempty"`
-	At     time.Time     `json:"at,omitzero"` // the end
+	At     time.Time     `json:"at,omitzero"` // the beginning, in whole seconds
 	Took   time.Duration `json:"took_ns,omitempty"`
 }
 
@@ -168,11 +168,14 @@ type Log struct {
 	Data  map[string]any `json:"data,omitempty"`
 }
 
-// NewID names a run by its start and four random digits: sorting by name is sorting by time.
+// NewID names a run by its start, and six digits of which the first ten bits are the milliseconds and the others random:
+// sorting by name is sorting by time.
 func NewID(start time.Time) string {
 	var b [2]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	return start.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
+	start = start.UTC()
+	end := start.Nanosecond()/int(time.Millisecond)<<14 | int(b[0])<<6 | int(b[1])>>2
+	return fmt.Sprintf("%s-%06x", start.Format("20060102-150405"), end)
 }
 
 // Node finds a node, nil when the run has none of that ID.

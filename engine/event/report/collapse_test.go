@@ -48,6 +48,21 @@ func TestManyCellsAreOneBox(t *testing.T) {
 	}
 }
 
+func TestABoxComesAfterWhatItReads(t *testing.T) {
+	t.Parallel()
+	g := Graph{
+		Nodes: []Node{{ID: "b[1]", Group: "b"}, {ID: "a[1]", Group: "a"}, {ID: "a[2]", Group: "a"}, {ID: "b[2]", Group: "b"}},
+		Edges: []Edge{{From: 1, To: 3}},
+	}
+	if d := cmp.Diff("○ a ×2    2 not reached\n○ b ×2    2 not reached  ← a ×2\n", listed(t, g.Collapsed(true))); d != "" {
+		t.Error(d)
+	}
+	g.Edges = append(g.Edges, Edge{From: 0, To: 2}) // crosswise: there is no order of the boxes
+	if c := g.Collapsed(true); len(c.Nodes) != 4 {
+		t.Errorf("%d boxes", len(c.Nodes))
+	}
+}
+
 func TestCollapsingKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -66,8 +81,22 @@ func TestCollapsingKeepsTheOrder(t *testing.T) {
 				rt.Fatalf("edge %d -> %d", e.From, e.To)
 			}
 		}
+		if d := cmp.Diff(between(g.clean()), between(c)); d != "" {
+			rt.Fatalf("stages that read one another: %s", d)
+		}
 		if len(c.Nodes) > len(g.Nodes) {
 			rt.Fatalf("%d boxes of %d nodes", len(c.Nodes), len(g.Nodes))
 		}
 	})
+}
+
+// between are the stages that an edge leads between.
+func between(g Graph) map[string]bool {
+	out := map[string]bool{}
+	for _, e := range g.Edges {
+		if from, to := g.Nodes[e.From].Group, g.Nodes[e.To].Group; from != to {
+			out[from+" "+to] = true
+		}
+	}
+	return out
 }

@@ -50,7 +50,7 @@ func LinesOf(runs []*record.Run, stage, metric string) []Line {
 	for _, r := range runs {
 		for i := range r.Nodes {
 			n := &r.Nodes[i]
-			if stage != "" && n.ID != stage && n.Stage() != stage {
+			if stage != "" && !n.Called(stage) {
 				continue
 			}
 			if c := n.Curve(metric); c != nil && len(c.Points) > 0 {
@@ -71,7 +71,7 @@ func CurveMetrics(runs []*record.Run, stage string) []string {
 	for _, r := range runs {
 		for i := range r.Nodes {
 			n := &r.Nodes[i]
-			if stage != "" && n.ID != stage && n.Stage() != stage {
+			if stage != "" && !n.Called(stage) {
 				continue
 			}
 			for _, c := range n.Curves {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"flag"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
+	"github.com/belay-ml/belay/engine/event/sheet"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -277,4 +279,30 @@ func TestChartsSurviveOddNumbers(t *testing.T) {
 			t.Errorf("%v: not a coordinate in %s", v, svg)
 		}
 	}
+}
+
+func FuzzPage(f *testing.F) {
+	text, err := json.Marshal(sampleRun())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"format":1,"nodes":[{"id":"a[x=1]","took_ns":-5,"headline":{"acc":"NaN"},"tables":[{"title":"t","columns":["s","acc"],"rows":[[],["a"],["b","c","d"]],"headline":{"acc":1}}]},{"id":"a[x=2]","reads":["a[x=1]","b"],"curves":[{"metric":"loss","points":[[9,"+Inf"],[-9,1e308]]}]}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		run, err := record.Read(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		var page bytes.Buffer
+		if err := HTML(&page, run); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(page.Bytes(), []byte("<script")) {
+			t.Error("text of a stage became markup")
+		}
+		c := Comparison{Runs: []*record.Run{run, run}, Sheets: sheet.Of([]*record.Run{run, run}, sheet.Options{})}
+		if err := c.HTML(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

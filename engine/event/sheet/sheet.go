@@ -44,7 +44,7 @@ func Of(runs []*record.Run, opt Options) []Sheet {
 	for _, r := range runs {
 		for i := range r.Nodes {
 			n := &r.Nodes[i]
-			if opt.Stage != "" && n.ID != opt.Stage && n.Stage() != opt.Stage {
+			if opt.Stage != "" && !n.Called(opt.Stage) {
 				continue
 			}
 			values := valuesOf(n, opt.Metrics)

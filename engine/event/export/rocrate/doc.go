@@ -16,4 +16,9 @@
 // The recipe's files, report.html, run.json, metrics.json and a README.md are in it. Outputs are referred to by their digests
 // (ni:///sha-256;..., RFC 6920), unless Options.Outputs copies them. An output of many files lists the first MaxListed. What
 // belay calls the digest of a directory is that of its listing, as engine/artifact has it.
+//
+// # Proof
+//
+// The tests check what the profiles ask for by themselves; BELAY_ROCRATE_VALIDATOR may name a command that is given a
+// crate's folder and fails when it is wrong, such as a wrapper of roc-validator, which fetches contexts.
 package rocrate

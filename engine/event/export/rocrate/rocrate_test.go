@@ -183,7 +183,7 @@ func TestEveryInstanceThatRanHasItsAction(t *testing.T) {
 	slices.Sort(have)
 	done, failed := "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
 	want := []string{
-		"#action/text " + done + " 2026-03-01T08:29:00.000+00:00 2026-03-01T08:30:00.000+00:00 in 1 out 1", // when it was made
+		"#action/text " + done + " 2026-03-01T08:30:00.000+00:00 2026-03-01T08:31:00.000+00:00 in 1 out 1", // when it was made
 		"#action/trained%5Blr=0.1%2Cseed=1%5D " + done + " 2026-03-01T09:30:01.000+00:00 2026-03-01T09:30:31.000+00:00 in 3 out 3",
 		"#action/trained%5Blr=0.1%2Cseed=2%5D " + failed + " 2026-03-01T09:30:02.000+00:00 2026-03-01T09:30:07.000+00:00 in 3 out 0",
 		"#action/trained%5Blr=0.1%2Cseed=3%5D " + failed + " 2026-03-01T09:30:02.000+00:00 2026-03-01T09:30:08.000+00:00 in 3 out 0",

@@ -91,7 +91,7 @@ func (b *builder) action(n *record.Node) {
 	if n.State == "fresh" {
 		about = "did not run: its outputs were found in the store, and the times are those of when they were made"
 		if m := n.Made; m != nil && !m.At.IsZero() {
-			start, end = m.At.Add(-m.Took), m.At
+			start, end = m.At, m.At.Add(m.Took)
 			if m.Belay != "" {
 				about += ", by belay " + m.Belay
 			}

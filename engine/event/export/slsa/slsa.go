@@ -113,7 +113,7 @@ func New(src *export.Source, stage string) (*Statement, error) {
 	}
 	for i := range run.Nodes {
 		n := &run.Nodes[i]
-		if stage != "" && n.ID != stage && n.Stage() != stage || n.State != "done" && n.State != "fresh" {
+		if stage != "" && !n.Called(stage) || n.State != "done" && n.State != "fresh" {
 			continue
 		}
 		for _, o := range n.Outputs {
@@ -145,7 +145,7 @@ func New(src *export.Source, stage string) (*Statement, error) {
 func keys(run *record.Run, stage string) map[string]string {
 	out := map[string]string{}
 	for _, n := range run.Nodes {
-		if n.Key != "" && (stage == "" || n.ID == stage || n.Stage() == stage) {
+		if n.Key != "" && (stage == "" || n.Called(stage)) {
 			out[n.ID] = n.Key
 		}
 	}
