@@ -9,11 +9,12 @@
 // keeps where each value was written through extends and overrides. expr: ${ ... } expressions, typed
 // before they run. check: who reads whom, cycles, parameters of the
 // caller, problems put in their place. compile: the front door, from a path (or one stage's command line) to
-// a graph: matrix, evaluation, inputs and kinds. schema: JSON Schemas for editors. workspace: the file belay.yaml.
+// a graph: matrix, evaluation, inputs and kinds, recipes that stages use. schema: JSON Schemas for editors. workspace: the file belay.yaml.
+// lsp: the language server.
 //
 // # Invariants
 //
 // Nothing here knows a particular stage: what a stage takes comes from its param.Schema. Checking reads no
-// file but the recipe, those it extends, and whether its sources exist. All mistakes are collected; no
+// file but the recipe, those it extends or uses, and whether its sources exist. All mistakes are collected; no
 // input panics or takes memory out of proportion to its size.
 package dsl

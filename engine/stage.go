@@ -6,6 +6,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // Stage is one kind of work. Implementations are stateless values.
@@ -61,6 +62,8 @@ type In struct {
 	CPU    int    // cores granted
 	Env    map[string]string
 	Events event.Stage
+	// Secrets are what Events cuts out of every text. Stages that break texts into pieces ask it where.
+	Secrets *secret.Redactor
 }
 
 // Out is where a running stage writes and what it says about it.
@@ -92,4 +95,22 @@ func (o Out) Hashed(path string, d artifact.Digest) {
 	if rel, err := filepath.Rel(o.Root, path); err == nil && filepath.IsLocal(rel) && o.Digests != nil {
 		o.Digests[filepath.ToSlash(rel)] = d
 	}
+}
+
+// Float is a parameter that says loosely what is meant, and may mean something else tomorrow: a branch of a
+// repository.
+type Float struct {
+	Param string   // top-level parameter of type text: "revision"
+	Kind  string   // what floats, as the lock file calls it: "hub"
+	Name  []string // which of them: type, repository, revision
+}
+
+// Pinner is a Stage with parameters that may float.
+type Pinner interface {
+	Stage
+	// Floats lists those that do float under the normalised values.
+	Floats(values map[string]any) []Float
+	// Pin finds what a float means now: a value for its parameter that never means anything else. in is as for Run,
+	// without a working directory.
+	Pin(ctx context.Context, in In, f Float) (string, error)
 }

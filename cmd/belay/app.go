@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -17,7 +18,9 @@ import (
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/event/terminal"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/lockfile"
 	"github.com/belay-ml/belay/engine/store"
 )
 
@@ -35,11 +38,16 @@ type app struct {
 	quiet, verbose, json bool
 	logFormat            string // "text" or "json"
 	started              bool   // a command's own code runs: errors are no longer about usage
+
+	live atomic.Pointer[terminal.Printer] // draws lines on stderr just now; messages go above them
 }
 
 // recipeFlags are the flags of commands that read a recipe.
 type recipeFlags struct {
 	params, sets []string
+	locked       bool // of commands that honour belay.lock
+
+	reads func(path string) // told of every file before it is read, also of those that are missing; may be nil
 }
 
 func (f *recipeFlags) register(c *cobra.Command) {
@@ -49,13 +57,32 @@ func (f *recipeFlags) register(c *cobra.Command) {
 
 // project is a checked recipe and the workspace that it lies in.
 type project struct {
-	space *workspace.File
-	graph *engine.Graph
+	space   *workspace.File
+	graph   *engine.Graph
+	secrets *secrets
+	lock    *lockfile.File // nil when there is no belay.lock
+	locked  bool           // what is not as the lock file says is an error
 }
 
 // project checks a recipe and its workspace file. Diagnostics go to stderr; errors end the command with the
 // recipe's code.
 func (a *app) project(path string, f recipeFlags) (*project, error) {
+	p, err := a.checked(path, f)
+	if err != nil {
+		return nil, err
+	}
+	p.locked = f.locked
+	if p.lock, err = lockfile.Load(p.space.Dir); err != nil {
+		return nil, err
+	}
+	if p.lock == nil && f.locked {
+		return nil, fault.New(fault.Data, "--locked: there is no %s in %s", lockfile.Name, p.space.Dir).WithHint("belay lock %s makes one", path)
+	}
+	return p, nil
+}
+
+// checked is a project without its lock file.
+func (a *app) checked(path string, f recipeFlags) (*project, error) {
 	space, err := a.settings(path)
 	if err != nil {
 		return nil, err
@@ -64,6 +91,8 @@ func (a *app) project(path string, f recipeFlags) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := a.secrets(space)
+	opt.Secret = s.Known
 	g, found := compile.File(path, opt)
 	if err := a.diagnose(found); err != nil {
 		return nil, err
@@ -71,7 +100,7 @@ func (a *app) project(path string, f recipeFlags) (*project, error) {
 	if g == nil {
 		return nil, reported(fault.Recipe)
 	}
-	return &project{space: space, graph: g}, nil
+	return &project{space: space, graph: g, secrets: s}, nil
 }
 
 func (a *app) options(f recipeFlags) (compile.Options, error) {
@@ -79,7 +108,19 @@ func (a *app) options(f recipeFlags) (compile.Options, error) {
 	if err != nil {
 		return compile.Options{}, err
 	}
-	return compile.Options{Stages: stageList(), Params: f.params, Sets: f.sets, Env: os.LookupEnv, Dir: dir}, nil
+	opt := compile.Options{Stages: stageList(), Params: f.params, Sets: f.sets, Env: os.LookupEnv, Dir: dir}
+	if f.reads != nil {
+		opt.Over = func(path string) (string, bool) {
+			f.reads(path)
+			return "", false
+		}
+		opt.Exists = func(path string) bool {
+			f.reads(path)
+			_, err := os.Stat(path)
+			return err == nil
+		}
+	}
+	return opt, nil
 }
 
 // diagnose prints findings in the chosen form.
@@ -148,6 +189,10 @@ func (a *app) warn(text string) {
 		l.Warn().Msg(text)
 		return
 	}
+	if p := a.live.Load(); p != nil {
+		p.Line("warning: " + text)
+		return
+	}
 	fmt.Fprintln(a.stderr, "warning: "+text)
 }
 
@@ -183,18 +228,20 @@ func (a *app) complain(err error, code int, hint string) {
 }
 
 // print writes v as JSON, or calls text.
-func (a *app) print(v any, text func(w io.Writer) error) error {
+func (a *app) print(v any, text func(w io.Writer) error) error { return a.printTo(a.stdout, v, text) }
+
+func (a *app) printTo(to io.Writer, v any, text func(w io.Writer) error) error {
 	if !a.json {
-		return text(a.stdout)
+		return text(to)
 	}
-	enc := json.NewEncoder(a.stdout)
+	enc := json.NewEncoder(to)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
 
 // color says whether messages may be coloured.
-func (a *app) color() bool { return os.Getenv("NO_COLOR") == "" && isTerminal(a.stderr) }
+func (a *app) color() bool { return os.Getenv("NO_COLOR") == "" && !dumb() && isTerminal(a.stderr) }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/workspace"
+	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/fault"
 )
 
@@ -25,8 +27,10 @@ func newCheck(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check RECIPE...",
 		Short: "Find every mistake in recipes, without running anything",
-		Args:  cobra.MinimumNArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.check(args, f) },
+		Long: `Find every mistake in recipes, without running anything. Parameters that must be given may be left out: what depends
+on them is then checked where another recipe uses this one.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.check(args, f) },
 	}
 	f.register(c)
 	return c
@@ -37,10 +41,22 @@ func (a *app) check(recipes []string, f recipeFlags) error {
 	if err != nil {
 		return err
 	}
+	opt.Open = true // building blocks are checked by themselves too
 	wrong := false
 	js := []checkJSON{}
 	for _, path := range recipes {
-		g, found := compile.File(path, opt)
+		dir, err := workspaceOf(path)
+		if err != nil {
+			return err
+		}
+		space, found := workspace.Load(dir)
+		var g *engine.Graph
+		if space != nil {
+			opt.Secret = a.secrets(space).Known
+			var more diag.List
+			g, more = compile.File(path, opt)
+			found.Add(more...)
+		}
 		wrong = wrong || g == nil
 		if a.json {
 			j, err := checked(path, found)

@@ -14,7 +14,8 @@ import (
 
 func newGraph(a *app) *cobra.Command {
 	var f recipeFlags
-	var format string
+	var format, out string
+	var collapse bool
 	c := &cobra.Command{
 		Use:   "graph RECIPE",
 		Short: "Draw a recipe's stages",
@@ -37,11 +38,17 @@ func newGraph(a *app) *cobra.Command {
 				return err
 			}
 			d := drawing(p.graph, planned)
-			return a.print(graphOf(d), func(w io.Writer) error { return write(w, d) })
+			if collapse {
+				d = d.Collapsed(true)
+			}
+			return a.write(out, graphOf(d), func(w io.Writer) error { return write(w, d) })
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	c.Flags().StringVar(&format, "format", "ascii", "ascii, svg, dot or mermaid")
+	c.Flags().BoolVar(&collapse, "collapse", false, "draw one box for all cells of a matrix")
+	c.Flags().StringVarP(&out, "out", "o", "", "write to this file instead of standard output")
 	return c
 }
 
@@ -81,7 +88,7 @@ func drawing(g *engine.Graph, p *sched.Planned) report.Graph {
 	d := report.Graph{Title: g.Recipe}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		d.Nodes = append(d.Nodes, report.Node{ID: n.ID, Kind: n.Stage.Describe().Name, State: string(p.Nodes[i].Status), Detail: p.Nodes[i].Why})
+		d.Nodes = append(d.Nodes, report.Node{ID: n.ID, Group: n.Name, Kind: n.Stage.Describe().Name, State: string(p.Nodes[i].Status), Detail: p.Nodes[i].Why})
 		from := reads(n)
 		for _, f := range from {
 			d.Edges = append(d.Edges, report.Edge{From: f, To: i})

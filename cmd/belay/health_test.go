@@ -42,7 +42,7 @@ func TestEveryRecipeCompiles(t *testing.T) {
 					t.Errorf("parameter %s has no doc", p.Name)
 				}
 				if p.Required {
-					value := map[string]string{"path": "given", "string": "given", "int": "1", "float": "1", "bool": "true", "list": "[given]", "map": "{}"}[p.Type]
+					value := map[string]string{"path": "given", "artifact": "given", "string": "given", "int": "1", "float": "1", "bool": "true", "list": "[given]", "map": "{}"}[p.Type]
 					opt.Params = append(opt.Params, p.Name+"="+value)
 				}
 			}

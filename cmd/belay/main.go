@@ -31,7 +31,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	code, hint := fault.CodeOf(err), fault.HintOf(err)
 	switch {
-	case errors.Is(err, context.Canceled):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		code = fault.Cancelled
 	case code == fault.Internal && !a.started: // cobra's own: unknown flags, missing arguments
 		code = fault.Usage

@@ -7,13 +7,11 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -176,52 +174,6 @@ stages:
     with: {model: "${trained.checkpoint}", tokenizer: "${base.tokenizer}", prompts: [one], max_new_tokens: 2}
 outputs: {answers: "${answers.text}"}
 `
-
-func TestKilledRunsEndWithTheSameOutputs(t *testing.T) {
-	t.Parallel()
-	whole := workspaceWith(t, rope)
-	began := time.Now()
-	must(t, belay(t, whole, "run", "recipe.yaml"))
-	length := time.Since(began)
-	want := artifacts(t, whole)
-	if len(want) != 5 {
-		t.Fatalf("want 5 artifacts, have %v", want)
-	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, an uninterrupted run takes %s", seed, length)
-	random := rand.New(rand.NewPCG(seed, 0))
-	killed := 0
-	for range 3 { // workspaces
-		dir := workspaceWith(t, rope)
-		for range 5 { // runs
-			c := belay(t, dir, "run", "recipe.yaml", "-q")
-			if err := c.Start(); err != nil {
-				t.Fatal(err)
-			}
-			// A third of a whole run: the kills of one workspace wander through the graph.
-			kill := time.AfterFunc(time.Duration(random.Int64N(int64(length)/3)), func() { _ = c.Process.Kill() })
-			_ = c.Wait()
-			kill.Stop()
-			if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-				killed++
-			} else if code := c.ProcessState.ExitCode(); code != 0 {
-				t.Fatalf("a run after a kill exits %d", code)
-			}
-		}
-		must(t, belay(t, dir, "run", "recipe.yaml", "-q"))
-		must(t, belay(t, dir, "cache", "verify"))
-		if diff := cmp.Diff(want, artifacts(t, dir)); diff != "" {
-			t.Errorf("digests after kills differ (-want +got):\n%s", diff)
-		}
-		if left, _ := filepath.Glob(filepath.Join(dir, ".belay", "tmp", "*")); len(left) > 0 {
-			t.Errorf("killed runs left %v behind", left)
-		}
-	}
-	if killed == 0 {
-		t.Error("no run was killed")
-	}
-	t.Logf("%d runs were killed", killed)
-}
 
 func TestTwoProcessesShareOneWorkspace(t *testing.T) {
 	t.Parallel()

@@ -15,13 +15,15 @@ import (
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/sched"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // hidden stands in records where a secret was.
 const hidden = "[secret]"
 
-// recordOf is what a run's record says from the start.
-func recordOf(g *engine.Graph, id string, began time.Time, params []string) record.Run {
+// recordOf is what a run's record says from the start, with the values of parameters that are secret, which must
+// not be in any file of the run.
+func recordOf(g *engine.Graph, id string, began time.Time, params []string) (record.Run, map[string]bool) {
 	host, _ := os.Hostname()
 	run := record.Run{
 		ID: id, Recipe: g.Recipe, Origin: g.Origin, Digest: g.Digest, Belay: version(), Host: host, Started: began,
@@ -36,6 +38,7 @@ func recordOf(g *engine.Graph, id string, began time.Time, params []string) reco
 		}
 		run.Nodes = append(run.Nodes, record.Node{
 			ID: n.ID, Name: n.Name, Kind: n.Stage.Describe().Name, Reads: above, Pos: n.Pos, Params: paramsOf(g, n, secrets),
+			Inputs: inputsOf(g, n),
 		})
 	}
 	for _, p := range params {
@@ -45,7 +48,7 @@ func recordOf(g *engine.Graph, id string, began time.Time, params []string) reco
 		}
 		run.Params[k] = v
 	}
-	return run
+	return run, secrets
 }
 
 // reads are the nodes whose outputs a node takes, in order, once each.
@@ -85,6 +88,31 @@ func walk(v any, f func(engine.Output)) {
 	}
 }
 
+// inputsOf are the artifacts that a node reads, named as in its key.
+func inputsOf(g *engine.Graph, n *engine.Node) []record.Input {
+	var out []record.Input
+	var add func(path string, v any)
+	add = func(path string, v any) {
+		switch v := v.(type) {
+		case engine.Output:
+			out = append(out, record.Input{Param: path, Label: valueText(g, v), Node: g.Nodes[v.Node].ID, Port: v.Port, Sub: v.Sub})
+		case engine.Source:
+			st, err := os.Stat(v.Path)
+			out = append(out, record.Input{Param: path, Label: v.As, Dir: err == nil && st.IsDir()})
+		case []any:
+			for i, e := range v {
+				add(key.Index(path, i), e)
+			}
+		case map[string]any:
+			for _, k := range slices.Sorted(maps.Keys(v)) {
+				add(key.Path(path, k), v[k])
+			}
+		}
+	}
+	add("", n.Params)
+	return out
+}
+
 // paramsOf are a node's parameters as a person compares them. The values of secret ones are left out and
 // collected in secrets.
 func paramsOf(g *engine.Graph, n *engine.Node, secrets map[string]bool) []record.Param {
@@ -92,14 +120,14 @@ func paramsOf(g *engine.Graph, n *engine.Node, secrets map[string]bool) []record
 	if err != nil {
 		return nil // the scheduler tells the error
 	}
-	secret := map[string]bool{}
+	hiddenFields := map[string]bool{}
 	for _, f := range schema.Fields {
-		secret[f.Name] = f.Class == param.Secret
+		hiddenFields[f.Name] = f.Class == param.Secret
 	}
 	var out []record.Param
 	for _, name := range slices.Sorted(maps.Keys(n.Params)) {
 		text := valueText(g, n.Params[name])
-		if secret[name] && text != "" {
+		if _, named := n.Params[name].(secret.Text); hiddenFields[name] && text != "" && !named {
 			secrets[text] = true
 			text = hidden
 		}
@@ -133,36 +161,51 @@ func valueText(g *engine.Graph, v any) string {
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return fmt.Sprint(v)
+	return fmt.Sprint(v) // of a secret.Text the names
 }
 
+// adoptWithin is how many earlier runs are looked at for what made a result: a workspace may have thousands.
+const adoptWithin = 2000
+
 // adopt gives fresh nodes the tables and curves of the run that made their results, so that a score from an
-// earlier run stands beside the new one. dir is the folder of this run.
+// earlier run stands beside the new one. dir is the folder of this run. Only runs that were going on when a result was
+// made are read as a whole.
 func adopt(rec *record.Recorder, dir string, res *sched.Result) {
-	wait := map[string]string{} // key by node ID
+	type made struct {
+		key string
+		at  time.Time
+	}
+	wait := map[string]made{} // by node ID
 	for i := range res.Nodes {
-		if n := &res.Nodes[i]; n.Fresh {
-			wait[n.ID] = string(n.Key)
+		if n := &res.Nodes[i]; n.Fresh && n.Record != nil {
+			wait[n.ID] = made{string(n.Key), n.Record.Made.At}
 		}
 	}
-	entries, err := os.ReadDir(filepath.Dir(dir)) // sorted by name, and so by time
-	if err != nil {
-		return
-	}
-	for _, e := range slices.Backward(entries) {
-		if len(wait) == 0 {
+	runs, seen := filepath.Dir(dir), 0
+	for head, err := range record.Heads(runs) {
+		if seen++; len(wait) == 0 || seen > adoptWithin {
 			return
 		}
-		if e.Name() == filepath.Base(dir) {
-			continue
-		}
-		run, err := record.Load(filepath.Join(filepath.Dir(dir), e.Name()))
-		if err != nil {
+		if err != nil || head.ID == filepath.Base(dir) {
 			continue // `belay runs` names the damaged ones
 		}
+		var in []string
 		for _, id := range slices.Sorted(maps.Keys(wait)) {
-			if made := record.Made([]record.Run{*run}, wait[id]); made != nil {
-				rec.Update(id, func(n *record.Node) { n.Adopt(made) })
+			// A result's time is that of its beginning, in whole seconds.
+			if at := wait[id].at; !at.Before(head.Started.Truncate(time.Second)) && (head.Finished.IsZero() || !at.After(head.Finished)) {
+				in = append(in, id)
+			}
+		}
+		if len(in) == 0 {
+			continue
+		}
+		run, err := record.Load(filepath.Join(runs, head.ID))
+		if err != nil {
+			continue
+		}
+		for _, id := range in {
+			if from := record.Made([]record.Run{*run}, wait[id].key); from != nil {
+				rec.Update(id, func(n *record.Node) { n.Adopt(from) })
 				delete(wait, id)
 			}
 		}
@@ -177,12 +220,21 @@ func fill(r *record.Node, n *sched.NodeResult) {
 		r.State = "fresh"
 	}
 	r.Parts = partsOf(n.Parts)
+	r.Attempts = nil
+	for _, a := range n.Attempts {
+		r.Attempts = append(r.Attempts, record.Attempt{Error: a.Err.Error(), Class: string(a.Class), Took: a.Took, Wait: a.Wait})
+	}
 	if n.Err != nil {
 		r.Error, r.Hint = n.Err.Error(), fault.HintOf(n.Err)
+	}
+	for i := range r.Inputs {
+		r.Inputs[i].Digest = string(n.Parts.Inputs[r.Inputs[i].Param])
 	}
 	if n.Record == nil {
 		return
 	}
+	m := n.Record.Made
+	r.Made = &record.Making{Belay: m.Belay, Host: m.Host, Recipe: m.Recipe, At: m.At, Took: m.Took}
 	r.Notes = n.Record.Notes
 	r.Outputs = nil
 	for _, port := range n.Record.PortNames() {

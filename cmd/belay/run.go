@@ -2,22 +2,21 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/google/renameio/v2"
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
 	"github.com/belay-ml/belay/engine/event/report"
-	"github.com/belay-ml/belay/engine/event/terminal"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -27,8 +26,12 @@ type runFlags struct {
 	recipeFlags
 	until, force []string
 	jobs, cpus   int
+	npus         int
+	memory       string
 	dryRun, keep bool
+	watch        bool
 	target       string
+	share        shareFlags
 }
 
 func newRun(a *app) *cobra.Command {
@@ -41,40 +44,64 @@ they need. A stage of a matrix is named as a whole (sft) or by its cell ('sft[se
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
+			if f.watch {
+				return a.watch(c.Context(), args[0], args[1:], f)
+			}
 			return a.run(c.Context(), args[0], args[1:], f)
 		},
 	}
 	f.register(c)
+	f.registerLocked(c)
 	c.Flags().StringSliceVar(&f.until, "until", nil, "run nothing that comes after these stages")
 	c.Flags().StringSliceVar(&f.force, "force", nil, "run these stages even when they are fresh; \"*\" is all")
 	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "stages at a time; 0 means as many as the cores allow")
-	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means all")
+	c.Flags().IntVar(&f.cpus, "cpus", 0, "cores to use; 0 means what belay.yaml says, or all")
+	c.Flags().StringVar(&f.memory, "memory", "", "memory that stages may claim together (20GiB); empty means what belay.yaml says, or all")
+	c.Flags().IntVar(&f.npus, "npus", 0, "NPUs to use; 0 means what belay.yaml says, or none")
 	c.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would run")
+	c.Flags().BoolVarP(&f.watch, "watch", "w", false, "run again whenever the recipe or a file that it reads changes")
 	c.Flags().BoolVarP(&f.keep, "keep-going", "k", false, "go on with independent stages after a failure")
+	f.share.register(c)
 	c.Flags().StringVar(&f.target, "on", "local", "where to run; local is this machine")
 	return c
 }
 
-func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags) error {
+// check refuses flags that cannot be honoured.
+func (f runFlags) check() error {
 	switch {
 	case f.target != "local":
 		return fault.New(fault.Usage, "--on %s: there is no such target", f.target).WithHint("local is the only target: leave --on out")
-	case f.jobs < 0 || f.cpus < 0:
-		return fault.New(fault.Usage, "--jobs and --cpus: want 0 or more")
+	case f.jobs < 0 || f.cpus < 0 || f.npus < 0:
+		return fault.New(fault.Usage, "--jobs, --cpus and --npus: want 0 or more")
+	}
+	return nil
+}
+
+func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags) error {
+	if err := f.check(); err != nil {
+		return err
 	}
 	p, err := a.project(recipe, f.recipeFlags)
 	if err != nil {
 		return err
 	}
+	opt := f.options(only)
+	if err := f.grant(&opt, p.space.Resources); err != nil {
+		return err
+	}
 	if f.dryRun {
-		return a.plan(ctx, p, f.options(only))
+		return a.plan(ctx, p, opt)
 	}
 	st, err := a.store(p.space)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	return a.execute(ctx, p, st, f.options(only), f.params)
+	if opt.Remote, err = a.share(ctx, p.space, st, f.share); err != nil {
+		return err
+	}
+	opt.Secret = p.secrets.Lookup(ctx)
+	return a.execute(ctx, p, st, opt, f.params)
 }
 
 func (f runFlags) options(only []string) sched.Options {
@@ -84,21 +111,52 @@ func (f runFlags) options(only []string) sched.Options {
 	}
 }
 
+// grant says what there is to hand out: flags come before the workspace file.
+func (f runFlags) grant(opt *sched.Options, has workspace.Resources) error {
+	opt.CPU, opt.NPU, opt.Net = cmp.Or(f.cpus, has.CPU), cmp.Or(f.npus, has.NPU), has.Net
+	var err error
+	if opt.Memory, err = memorySize(f.memory); err != nil {
+		return fault.New(fault.Usage, "--memory: %w", err).WithHint("write it as --memory 20GiB")
+	}
+	if opt.Memory > 0 {
+		return nil
+	}
+	if opt.Memory, err = memorySize(has.Memory); err != nil {
+		return fault.New(fault.Recipe, "%s: resources.memory: %w", workspace.Name, err).WithHint("write it as memory: 20GiB")
+	}
+	return nil
+}
+
+// memorySize is a size, or none.
+func memorySize(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return param.Bytes(text)
+}
+
 // execute runs a graph. Progress, a record and a report begin with the first event that shows work to do:
 // where every stage is fresh, nothing is left behind but links put right.
 func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sched.Options, params []string) error {
 	began := time.Now()
 	opt.RunID = record.NewID(began)
+	opt = a.locked(p, opt)
 	dir := st.RunDir(opt.RunID)
 	var rec *record.Recorder
-	finish := func() {}
+	finish, opened := func() {}, false
 	sink := &late{open: func() event.Sink {
-		progress, done := a.progress()
+		opened = true
+		progress, done := a.progress(durations(p.graph, st))
 		finish = done
+		run, secrets := recordOf(p.graph, opt.RunID, began, params)
+		run.Sources = sourcesOf(p.graph)
 		var err error
-		if rec, err = record.New(dir, recordOf(p.graph, opt.RunID, began, params)); err != nil {
+		if rec, err = record.New(dir, run); err != nil {
 			a.warn(fmt.Sprintf("this run leaves no record: %v", err))
 			return progress
+		}
+		if err := keepSources(dir, run.Sources, secrets); err != nil {
+			a.warn(fmt.Sprintf("the record of the run is not whole: %v", err))
 		}
 		return event.Tee(progress, rec)
 	}}
@@ -113,7 +171,11 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 		run := rec.Run()
 		end.run, end.page = &run, filepath.Join(dir, record.ReportFile)
 	}
-	if err := a.summary(end); err != nil && runErr == nil {
+	err := a.summary(end)
+	if opened {
+		a.tell(ctx, p, end)
+	}
+	if err != nil && runErr == nil {
 		return err
 	}
 	return runErr
@@ -132,43 +194,6 @@ func (a *app) conclude(rec *record.Recorder, dir string, res *sched.Result, runE
 	}
 	if err != nil {
 		a.warn(fmt.Sprintf("the record of the run is not whole: %v", err))
-	}
-}
-
-// progress is the sink for a person or a machine on stderr, and what ends it.
-func (a *app) progress() (event.Sink, func()) {
-	if a.logFormat == "json" {
-		level := zerolog.InfoLevel
-		switch {
-		case a.quiet:
-			level = zerolog.WarnLevel
-		case a.verbose:
-			level = zerolog.DebugLevel
-		}
-		return event.Logger(zerolog.New(a.stderr).Level(level)), func() {}
-	}
-	live := isTerminal(a.stderr)
-	p := terminal.New(a.stderr, terminal.Options{
-		Live: live, Color: a.color(), Quiet: a.quiet, Verbose: a.verbose,
-		Width: func() int {
-			if f, ok := a.stderr.(*os.File); ok {
-				if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-					return w
-				}
-			}
-			return 100
-		},
-	})
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.Watch(ctx)
-	}()
-	return p, func() {
-		stop()
-		<-done
-		p.Close()
 	}
 }
 

@@ -57,6 +57,9 @@ outputs: {base: "${base.model}"}
 		{"plan", "recipe.yaml", "-p", "repo=private/model", "--json"},
 		{"inspect", "out/secret/base", "--json"},
 		{"show", "--json"},
+		{"export", "last~1", "--format", "slsa"},
+		{"export", "last~1", "--format", "openlineage", "--out", "lineage.jsonl"},
+		{"export", "last~1", "--format", "ro-crate", "--out", "crate"},
 	} {
 		c := belay(t, dir, args...)
 		c.Env = append(c.Env, "HF_TOKEN="+token, "NO_PROXY=127.0.0.1")

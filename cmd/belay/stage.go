@@ -126,7 +126,7 @@ func (a *app) stage(ctx context.Context, kind string, with []string, out string,
 		return err
 	}
 	defer st.Close()
-	sink, finish := a.progress()
+	sink, finish := a.progress(nil)
 	res, err := sched.Run(ctx, g, st, sched.Options{CPU: cpus, Backend: backendClass, Belay: version()}, event.Tee(sink))
 	finish()
 	if err != nil {

@@ -26,11 +26,14 @@ type ending struct {
 
 // summary is the end of a run for a person, or the result for a machine.
 func (a *app) summary(e ending) error {
-	ran, fresh, skipped := 0, 0, 0
+	ran, fresh, skipped, pulled := 0, 0, 0, 0
 	for i := range e.res.Nodes {
 		switch n := &e.res.Nodes[i]; {
 		case n.Fresh:
 			fresh++
+			if n.Pulled {
+				pulled++
+			}
 		case n.State == sched.Done:
 			ran++
 		case n.State == sched.Skipped:
@@ -54,6 +57,9 @@ func (a *app) summary(e ending) error {
 		text := fmt.Sprintf("%d stages ran, %d fresh", ran, fresh)
 		if ran == 1 {
 			text = fmt.Sprintf("1 stage ran, %d fresh", fresh)
+		}
+		if pulled > 0 {
+			text += fmt.Sprintf(" (%d from the remote)", pulled)
 		}
 		for _, c := range []struct {
 			n    int
@@ -94,6 +100,7 @@ type nodeJSON struct {
 	ID      string                  `json:"id"`
 	State   string                  `json:"state"`
 	Fresh   bool                    `json:"fresh,omitempty"`
+	Pulled  bool                    `json:"pulled,omitempty"` // fresh by the remote
 	Why     string                  `json:"why,omitempty"`
 	Key     string                  `json:"key,omitempty"`
 	Seconds float64                 `json:"seconds,omitempty"`
@@ -125,7 +132,7 @@ func (e ending) result(links []sched.Linked) runJSON {
 		if n.State == sched.Unknown {
 			continue // not wanted
 		}
-		j := nodeJSON{ID: n.ID, State: n.State.String(), Fresh: n.Fresh, Why: n.Why, Key: string(n.Key), Seconds: n.Took.Seconds()}
+		j := nodeJSON{ID: n.ID, State: n.State.String(), Fresh: n.Fresh, Pulled: n.Pulled, Why: n.Why, Key: string(n.Key), Seconds: n.Took.Seconds()}
 		if n.Err != nil {
 			j.Error = strings.TrimSpace(n.Err.Error())
 		}

@@ -14,7 +14,7 @@ func table(w io.Writer, rows [][]string) error {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], len([]rune(c)))
+			widths[i] = max(widths[i], columns(c))
 		}
 	}
 	for _, r := range rows {
@@ -22,7 +22,7 @@ func table(w io.Writer, rows [][]string) error {
 		for i, c := range r {
 			b.WriteString(c)
 			if i < len(r)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-len([]rune(c))+2))
+				b.WriteString(strings.Repeat(" ", widths[i]-columns(c)+2))
 			}
 		}
 		if _, err := fmt.Fprintln(w, strings.TrimRight(b.String(), " ")); err != nil {
@@ -30,6 +30,22 @@ func table(w io.Writer, rows [][]string) error {
 		}
 	}
 	return nil
+}
+
+// columns is how many runes of a text show: colours take no room.
+func columns(s string) int {
+	n, inside := 0, false
+	for _, r := range s {
+		switch {
+		case r == '\x1b':
+			inside = true
+		case !inside:
+			n++
+		case r == 'm':
+			inside = false
+		}
+	}
+	return n
 }
 
 // size is a number of bytes for a person.

@@ -20,5 +20,6 @@
 //
 // # Where to add things
 //
-// A new key of a stage: the field in stage.go and its name in stageKeys; then package check gives it meaning.
+// A new key of a stage: the field in stage.go and its name in StageKeys; then package check gives it meaning, and lsp
+// its text.
 package ast

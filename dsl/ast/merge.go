@@ -37,7 +37,12 @@ func merge(base, over *Node, path []string, l *diag.List) *Node {
 	} else {
 		base = nil
 	}
-	here := map[string]bool{}
+	// Where the keys are; removed ones leave nil behind until the end.
+	at := make(map[string]int, len(out.Pairs)+len(over.Pairs))
+	for i, p := range out.Pairs {
+		at[p.Key.Text] = i
+	}
+	here := make(map[string]bool, len(over.Pairs))
 	for _, p := range over.Pairs {
 		key, appends := strings.CutSuffix(p.Key.Text, "+")
 		appends = appends && key != ""
@@ -49,8 +54,11 @@ func merge(base, over *Node, path []string, l *diag.List) *Node {
 			continue
 		}
 		here[key] = true
-		old := base.Find(key)
-		i := slices.IndexFunc(out.Pairs, func(q *Pair) bool { return q.Key.Text == key })
+		var old *Pair
+		i, found := at[key]
+		if found {
+			old = out.Pairs[i]
+		}
 		if p.Value.unset {
 			if old == nil {
 				hint := "only keys of an extended recipe can be removed"
@@ -60,7 +68,7 @@ func merge(base, over *Node, path []string, l *diag.List) *Node {
 				l.Errorf(p.Key.Span, hint, "nothing to unset: what is extended has no %s here", key)
 				continue
 			}
-			out.Pairs = slices.Delete(out.Pairs, i, i+1)
+			out.Pairs[i] = nil
 			continue
 		}
 		next := &Pair{Key: p.Key, Value: p.Value}
@@ -79,12 +87,14 @@ func merge(base, over *Node, path []string, l *diag.List) *Node {
 		default:
 			next.Value = merge(below, p.Value, append(slices.Clip(path), key), l)
 		}
-		if i >= 0 {
+		if found {
 			out.Pairs[i] = next
 		} else {
+			at[key] = len(out.Pairs)
 			out.Pairs = append(out.Pairs, next)
 		}
 	}
+	out.Pairs = slices.DeleteFunc(out.Pairs, func(p *Pair) bool { return p == nil })
 	return &out
 }
 

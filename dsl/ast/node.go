@@ -51,6 +51,7 @@ type Node struct {
 
 	start int // byte offset of a scalar's first character, behind its quote
 	unset bool
+	holes bool // of a recipe: what it extends could not be read, so what it lacks may be there
 }
 
 // Pair is a key of a map and its value.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/pos"
+	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/param"
 )
 
@@ -21,18 +22,19 @@ type Param struct {
 	Min     *float64
 	Max     *float64
 	Enum    []*Node
+	Kind    artifact.Kind // of artifacts; Unspecified takes all
 	Doc     string
 	Broken  bool // reported already: its value is unknown
 }
 
 // ParamTypes are the types a recipe's parameter may have.
 func ParamTypes() []string {
-	return []string{"string", "int", "float", "bool", "path", "list", "map"}
+	return []string{"string", "int", "float", "bool", "path", "artifact", "list", "map"}
 }
 
 // ParamKeys are the keys of a parameter's long form.
 func ParamKeys() []string {
-	return []string{"type", "default", "min", "max", "enum", "doc"}
+	return []string{"type", "default", "min", "max", "enum", "kind", "doc"}
 }
 
 // LongParam says whether a node under `params` is a declaration rather than a default: a map with a type or a default.
@@ -61,7 +63,7 @@ func (d *decoder) param(q *Param, pp *Pair) bool {
 		return false
 	}
 	if !LongParam(n) {
-		if n.Kind == Map && len(n.Pairs) > 0 && !slices.ContainsFunc(n.Pairs, func(p *Pair) bool { return !slices.Contains(ParamKeys(), p.Key.Text) }) {
+		if n.Kind == Map && len(n.Pairs) > 0 && !slices.ContainsFunc(n.Pairs, func(p *Pair) bool { return p.Key.Text == "kind" || !slices.Contains(ParamKeys(), p.Key.Text) }) {
 			d.diags.Errorf(n.Span, "add `type:` or `default:`", "parameter %s has neither type nor default", q.Name)
 			return false
 		}
@@ -107,6 +109,20 @@ func (d *decoder) param(q *Param, pp *Pair) bool {
 			*bound = &x
 		}
 	}
+	if p := keys["kind"]; p != nil && d.is(p, Text) {
+		var known []string
+		for _, k := range artifact.Kinds() {
+			known = append(known, string(k))
+		}
+		switch {
+		case q.Type != "artifact":
+			d.diags.Errorf(p.Key.Span, "write type: artifact", "kind has no meaning for a parameter of type %s", q.Type)
+		case !slices.Contains(known, p.Value.Text):
+			d.diags.Errorf(p.Value.Span, didYouMean(p.Value.Text, known), "unknown artifact kind %q", p.Value.Text)
+		default:
+			q.Kind = artifact.Kind(p.Value.Text)
+		}
+	}
 	if p := keys["enum"]; p != nil && d.is(p, List) {
 		for _, item := range p.Value.Items {
 			if _, err := q.Convert(item); err != nil {
@@ -145,26 +161,53 @@ func number(n *Node) (float64, bool) {
 }
 
 // Convert gives a node the parameter's type. Paths become absolute, seen from where they were written.
-func (q *Param) Convert(n *Node) (any, error) {
-	want := map[string]Kind{"string": Text, "int": Int, "float": Float, "bool": Bool, "path": Text, "list": List, "map": Map}[q.Type]
-	switch {
-	case q.Type == "float" && n.Kind == Int:
-		return float64(n.Int), nil
-	case q.Type == "float" && n.Kind == Float && (math.IsNaN(n.Float) || math.IsInf(n.Float, 0)):
-		return nil, fmt.Errorf("wants a finite number, have %s", shown(n))
-	case n.Kind != want:
-		return nil, fmt.Errorf("wants %s, have %s", q.want(want), shown(n))
-	case q.Type == "path" && n.Text != "" && !filepath.IsAbs(n.Text) && !strings.HasPrefix(n.Text, "hf://"):
-		return filepath.Join(n.File().Dir, n.Text), nil
+func (q *Param) Convert(n *Node) (any, error) { return q.convert(n.Value(), shown(n), n.File().Dir) }
+
+// convert gives a plain value the parameter's type; have is what messages call it, dir what paths are relative to.
+func (q *Param) convert(v any, have, dir string) (any, error) {
+	ok := false
+	switch q.Type {
+	case "float":
+		if i, isInt := v.(int64); isInt {
+			return float64(i), nil
+		}
+		var x float64
+		if x, ok = v.(float64); ok && (math.IsNaN(x) || math.IsInf(x, 0)) {
+			return nil, fmt.Errorf("wants a finite number, have %s", have)
+		}
+	case "int":
+		_, ok = v.(int64)
+	case "bool":
+		_, ok = v.(bool)
+	case "list":
+		_, ok = v.([]any)
+	case "map":
+		_, ok = v.(map[string]any)
+	case "string":
+		_, ok = v.(string)
+	case "path", "artifact":
+		var path string
+		if path, ok = v.(string); ok && path != "" && !filepath.IsAbs(path) && !strings.HasPrefix(path, "hf://") {
+			return filepath.Join(dir, path), nil
+		}
 	}
-	return n.Value(), nil
+	if !ok {
+		return nil, fmt.Errorf("wants %s, have %s", q.Want(), have)
+	}
+	return v, nil
 }
 
-func (q *Param) want(k Kind) string {
-	if q.Type == "path" {
-		return "a path"
-	}
-	return k.String()
+// Verbatim says whether a text from the command line is the value itself and not YAML.
+func (q *Param) Verbatim() bool {
+	return q.Type == "string" || q.Type == "path" || q.Type == "artifact"
+}
+
+// Want is what the parameter takes, in words.
+func (q *Param) Want() string {
+	return map[string]string{
+		"string": "text", "int": "an integer", "float": "a number", "bool": "a boolean", "list": "a list", "map": "a map",
+		"path": "a path", "artifact": "an artifact or a path",
+	}[q.Type]
 }
 
 // Misfit is why a value does not suit a parameter.
@@ -175,34 +218,51 @@ func (m *Misfit) At(at pos.Span) diag.Diagnostic {
 	return diag.Diagnostic{Summary: m.Summary, Hint: m.Hint, Subject: at}
 }
 
-// Check says why a value does not suit the parameter, nil when it does.
+// Check says why a node does not suit the parameter, nil when it does.
 func (q *Param) Check(n *Node) *Misfit {
-	v, err := q.Convert(n)
+	_, m := q.Fit(n.Value(), shown(n), n.File().Dir)
+	return m
+}
+
+// Fit gives a plain value the parameter's type, or says why it does not suit it: type, words and bounds. have and dir
+// are as for Convert.
+func (q *Param) Fit(v any, have, dir string) (any, *Misfit) {
+	fit, err := q.convert(v, have, dir)
 	if err != nil {
 		m := &Misfit{Summary: fmt.Sprintf("parameter %s %s", q.Name, err)}
-		if q.Type == "string" && n.Kind != List && n.Kind != Map {
-			m.Hint = "put it in quotes"
+		switch v.(type) {
+		case []any, map[string]any:
+		default:
+			if q.Type == "string" {
+				m.Hint = "put it in quotes"
+			}
 		}
-		return m
+		return nil, m
 	}
 	if len(q.Enum) > 0 {
 		var words []string
 		for _, e := range q.Enum {
-			if ev, err := q.Convert(e); err == nil && fmt.Sprint(ev) == fmt.Sprint(v) {
-				return nil
+			if ev, err := q.Convert(e); err == nil && fmt.Sprint(ev) == fmt.Sprint(fit) {
+				return fit, nil
 			}
 			words = append(words, e.Text)
 		}
-		m := &Misfit{Summary: fmt.Sprintf("parameter %s wants one of %s, have %s", q.Name, strings.Join(words, ", "), shown(n))}
-		if near := param.Near(n.Text, words); near != "" {
-			m.Hint = fmt.Sprintf("did you mean %s?", near)
+		m := &Misfit{Summary: fmt.Sprintf("parameter %s wants one of %s, have %s", q.Name, strings.Join(words, ", "), have)}
+		if text, isText := v.(string); isText {
+			if near := param.Near(text, words); near != "" {
+				m.Hint = fmt.Sprintf("did you mean %s?", near)
+			}
 		}
-		return m
+		return nil, m
 	}
-	if x, ok := number(n); ok && (q.Min != nil && x < *q.Min || q.Max != nil && x > *q.Max) {
-		return &Misfit{Summary: fmt.Sprintf("parameter %s wants %s, have %s", q.Name, q.bounds(), shown(n))}
+	x, isFloat := fit.(float64)
+	if i, isInt := fit.(int64); isInt {
+		x, isFloat = float64(i), true
 	}
-	return nil
+	if isFloat && (q.Min != nil && x < *q.Min || q.Max != nil && x > *q.Max) {
+		return nil, &Misfit{Summary: fmt.Sprintf("parameter %s wants %s, have %s", q.Name, q.bounds(), have)}
+	}
+	return fit, nil
 }
 
 func (q *Param) bounds() string {

@@ -224,7 +224,7 @@ func (c *converter) node(y *yaml.Node, depth int) *Node {
 
 func (c *converter) mapping(n *Node, y *yaml.Node, depth int) (end int) {
 	seen := make(map[string]*Node, len(y.Content)/2)
-	for i := 0; i+1 < len(y.Content); i += 2 {
+	for i := 0; i+1 < len(y.Content) && !c.stopped; i += 2 {
 		yk := y.Content[i]
 		for yk.Kind == yaml.AliasNode {
 			yk = yk.Alias
@@ -241,6 +241,9 @@ func (c *converter) mapping(n *Node, y *yaml.Node, depth int) (end int) {
 			continue
 		}
 		v := c.node(y.Content[i+1], depth+1)
+		if c.stopped {
+			break
+		}
 		if v.Kind == Null && v.Text == "" && !v.unset {
 			v.Span = key.Span
 		}

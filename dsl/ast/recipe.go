@@ -67,7 +67,7 @@ func Decode(root *Node) (*Recipe, diag.List) {
 	r := &Recipe{Root: root}
 	keys := d.keys(root, "a recipe", RecipeKeys())
 	if p := keys["belay"]; p == nil {
-		d.diags.Errorf(pos.Span{Start: root.Span.Start, End: root.Span.Start}, fmt.Sprintf("begin with `belay: %d`", Version), "the recipe does not say its language version")
+		d.lacks(root, pos.Span{Start: root.Span.Start, End: root.Span.Start}, fmt.Sprintf("begin with `belay: %d`", Version), "the recipe does not say its language version")
 	} else if p.Value.Kind != Int || p.Value.Int != Version {
 		d.diags.Errorf(p.Value.Span, fmt.Sprintf("write `belay: %d`", Version), "unknown language version %s", shown(p.Value))
 	}
@@ -98,6 +98,13 @@ func Decode(root *Node) (*Recipe, diag.List) {
 }
 
 type decoder struct{ diags diag.List }
+
+// lacks reports something missing, unless it may stand in a file that could not be read.
+func (d *decoder) lacks(root *Node, at pos.Span, hint, what string) {
+	if !root.holes {
+		d.diags.Errorf(at, hint, "%s", what)
+	}
+}
 
 // keys is a map's pairs by key, without those whose value is null. Unknown keys are reported.
 func (d *decoder) keys(n *Node, what string, known []string) map[string]*Pair {

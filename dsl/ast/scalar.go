@@ -99,6 +99,13 @@ func resolve(s string) (k Kind, b bool, i int64, f float64, ok bool) {
 	return Text, false, 0, 0, true
 }
 
+// PlainValue is what an unquoted scalar means: nil, bool, int64, float64 or string.
+func PlainValue(text string) any {
+	n := Node{Text: text}
+	n.Kind, n.Bool, n.Int, n.Float, _ = resolve(text)
+	return n.Value()
+}
+
 func digits(s string) (n int) {
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
 		n++

@@ -30,7 +30,7 @@ func StageKeys() []string {
 
 func (d *decoder) stages(r *Recipe, p *Pair) {
 	if p == nil {
-		d.diags.Errorf(pos.Span{Start: r.Root.Span.Start, End: r.Root.Span.Start}, "add `stages:` with at least one stage", "the recipe has no stages")
+		d.lacks(r.Root, pos.Span{Start: r.Root.Span.Start, End: r.Root.Span.Start}, "add `stages:` with at least one stage", "the recipe has no stages")
 		return
 	}
 	if !d.is(p, Map) {

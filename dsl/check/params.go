@@ -11,8 +11,9 @@ import (
 )
 
 // Params gives the recipe's parameters their values: the defaults, or the caller's "k=v" texts. from holds the
-// node that each value came from. A parameter without a value has been reported. dir is what relative paths of overrides are relative to.
-func Params(r *ast.Recipe, overrides []string, dir string) (values map[string]any, from map[string]*ast.Node, l diag.List) {
+// node that each value came from. A parameter without a value has been reported, as a warning when open. dir is what
+// relative paths of overrides are relative to.
+func Params(r *ast.Recipe, overrides []string, dir string, open bool) (values map[string]any, from map[string]*ast.Node, l diag.List) {
 	values, from = map[string]any{}, map[string]*ast.Node{}
 	byName := make(map[string]*ast.Param, len(r.Params))
 	var names []string
@@ -40,7 +41,14 @@ func Params(r *ast.Recipe, overrides []string, dir string) (values map[string]an
 			continue
 		}
 		n := ast.TextOf(f, text)
-		if q.Type != "string" && q.Type != "path" {
+		if !q.Verbatim() && strings.TrimSpace(text) == "" {
+			l.Errorf(all, empty(q), "parameter %s wants %s, have nothing", name, q.Want())
+			if q.Default == nil {
+				delete(byName, name) // reported
+			}
+			continue
+		}
+		if !q.Verbatim() {
 			parsed, diags := ast.Parse(f)
 			l.Add(diags...)
 			if parsed == nil || diags.HasErrors() {
@@ -66,7 +74,11 @@ func Params(r *ast.Recipe, overrides []string, dir string) (values map[string]an
 			continue
 		}
 		if n == nil {
-			if byName[q.Name] != nil {
+			switch {
+			case byName[q.Name] == nil: // reported
+			case open:
+				l.Warnf(q.At, "a recipe that uses this one gives it", "parameter %s is not given: what depends on it is not checked", q.Name)
+			default:
 				l.Errorf(q.At, fmt.Sprintf("give it with -p %s=..., or a default", q.Name), "parameter %s is not given", q.Name)
 			}
 			continue
@@ -79,6 +91,20 @@ func Params(r *ast.Recipe, overrides []string, dir string) (values map[string]an
 		values[q.Name] = v
 	}
 	return values, from, l
+}
+
+// empty is a hint for "-p name=".
+func empty(q *ast.Param) string {
+	switch q.Type {
+	case "list":
+		return fmt.Sprintf("-p %s='[]' is the empty list", q.Name)
+	case "map":
+		return fmt.Sprintf("-p %s='{}' is the empty map", q.Name)
+	}
+	if q.Default == nil {
+		return ""
+	}
+	return "leave it out for the default"
 }
 
 func suggest(name string, known []string) string {

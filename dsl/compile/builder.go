@@ -9,105 +9,180 @@ import (
 	"github.com/belay-ml/belay/dsl/check"
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/expr"
+	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
-// Bounds on what a matrix may unfold to.
+// Bounds on what a recipe may unfold to.
 const (
-	maxCells = 1000  // of one stage
-	maxNodes = 10000 // of a recipe
+	maxCells  = 10_000    // of one stage
+	maxNodes  = 20_000    // of a recipe, and uses of other recipes
+	maxReads  = 1_000_000 // of nodes by nodes
+	maxValues = 2_000_000 // in the parameters of all nodes together
+	maxErrors = 200       // found before the rest is left alone
+	maxHints  = 50        // errors that name what was meant
 )
 
-// builder holds a recipe while it becomes a graph.
-type builder struct {
+// shared is what the recipes of one graph have in common.
+type shared struct {
 	opt       Options
 	diags     diag.List
 	registry  map[string]*kind
 	kindNames []string
-	recipe    *ast.Recipe
-	stages    []*stage
-	byName    map[string]*stage
 	exprs     check.Exprs
+	splits    map[*ast.Node]split
+	programs  map[string]*expr.Program // by wanted type, source and the types of the names used
 	graph     *engine.Graph
 	exists    map[string]bool
+	loader    *ast.Loader
+	blocks    map[string]*block // by identity of the file
+	loaded    []*block          // in the order of their first use
+	reads     int
+	volume    int // values made so far, long texts as several
+	expanded  int
+	counted   int  // findings that were looked at
+	errors    int  // among them
+	full      bool // a bound is passed, and was reported
+}
+
+// builder holds a recipe while it becomes a graph, or a part of one.
+type builder struct {
+	*shared
+	recipe *ast.Recipe
+	block  *block // what is known of the recipe whoever uses it; nil for a single stage
+	stages []*stage
+	byName map[string]*stage
+	use    *use // who uses the recipe; nil for the one that was asked for
 
 	paramFrom map[string]*ast.Node // where each recipe parameter's value was written
 	vars      map[string]*expr.Var // names that mean the same in every stage
 	values    expr.Values
 	absent    map[string]string
 	unsetEnv  map[string]bool
+	env       map[string]string // what commands get
 	parallel  map[string]layoutField
-	literal   bool // values are taken as they stand: no expressions
+	literal   bool        // values are taken as they stand: no expressions
+	settled   *expr.Scope // of `when` and settings
+	axes      *expr.Scope // of `matrix`
+	open      *expr.Scope // of `with`
+
+	absentSecrets diag.List // of the instance being made
 }
 
 // stage is a stage of the recipe on its way.
 type stage struct {
 	*ast.Stage
 	index    int
-	kind     *kind // nil when unknown
-	ready    bool  // instances are complete
-	broken   bool  // instances are not to be trusted
+	kind     *kind  // nil when unknown, or when the stage uses a recipe
+	sub      *block // the recipe that it uses
+	ready    bool   // instances are complete
+	broken   bool   // instances are not to be trusted
 	axes     []string
 	matrixed bool
 	cells    []cell
 	insts    []*instance
-	reads    map[*stage]bool // the stages its expressions name; true: maybe single instances of them
-	all      map[string]any  // what the name means to a reader that gets all instances; made once
-	scope    *scoped         // of `with`
-	plain    *scoped         // of `when` and settings: no stages
+	byCell   map[string]*instance // made when first needed
+	anyFails bool                 // an instance's ports are not known
+	nodes    []int                // of all instances; made when first needed
+	shape    []field              // what every instance has; made when first needed
+	reads    map[*stage]bool      // the stages its expressions name; true: maybe single instances of them
+	all      map[string]any       // what the name means to a reader that gets all instances; made once
+	scope    *scoped              // of `with`
+	plain    *scoped              // of `when` and settings: no stages
 }
 
 // instance is one cell of a stage.
 type instance struct {
-	node   int
+	node   int // of its nodes the first
+	end    int // behind its last node
 	id     string
+	marks  string // the cells of the instance and of those around it, in brackets
 	cell   cell
 	ports  []artifact.Port
+	outs   []out // of a recipe that is used: its outputs, in place of ports
 	off    string
 	failed bool
 }
 
+// out is an output of a recipe that is used: an artifact or a list of them.
+type out struct {
+	name  string
+	value any // expr.Ref or []any of them
+}
+
 func (b *builder) build() {
 	b.globals()
-	refs := check.Refs(b.recipe, b.exprs)
-	order, diags := check.Order(b.recipe, refs)
-	b.diags.Add(diags...)
+	order := b.block.order(b)
 	for _, i := range order {
 		s := b.stages[i]
 		s.reads = map[*stage]bool{}
-		for _, ref := range refs[i] {
+		for _, ref := range b.block.refs[i] {
 			if t := b.stages[ref.To]; ref.Data {
 				s.reads[t] = s.reads[t] || ref.Keyed
 			}
 		}
 		b.stage(s)
 	}
-	b.outputs()
+}
+
+// room says whether another instance may be made, and reports once that it may not.
+func (b *builder) room(s *stage) bool {
+	if b.full {
+		return false
+	}
+	for ; b.counted < len(b.diags); b.counted++ {
+		if b.diags[b.counted].Severity == diag.Error {
+			b.errors++
+		}
+	}
+	switch {
+	case len(b.graph.Nodes) >= maxNodes || b.expanded >= maxNodes:
+		b.diags.Errorf(s.NameAt, "", "the recipe unfolds to more than %d stage instances", maxNodes)
+	case b.reads > maxReads:
+		b.diags.Errorf(s.NameAt, "gather the many in one stage, and read that", "the instances of the recipe read each other more than %d times", maxReads)
+	case b.volume > maxValues:
+		b.diags.Errorf(s.NameAt, "keep long lists and texts in a file", "the instances of the recipe have more than %d values together", maxValues)
+	case b.errors < maxErrors:
+		return true
+	}
+	b.full = true
+	return false
 }
 
 // stage makes the instances of one stage. Those it reads are ready, unless they form a cycle.
 func (b *builder) stage(s *stage) {
-	defer func() { s.ready = true }()
+	defer func() {
+		s.ready = true
+		s.anyFails = slices.ContainsFunc(s.insts, func(in *instance) bool { return in.failed })
+	}()
 	if s.Broken {
 		s.broken = true
 		return
 	}
 	ok := b.matrix(s)
-	if s.kind == nil || !ok {
+	if s.kind == nil && s.sub == nil || !ok {
 		s.broken = true
 	}
-	s.scope = newScoped(b.stageScope(s))
-	s.plain = newScoped(b.plainScope("when and settings are known before any stage runs, so they cannot read one"))
-	if v := s.scope.Vars["matrix"]; v != nil {
-		s.plain.Vars["matrix"] = v
+	sc := b.stageScope(s)
+	s.scope = newScoped(sc)
+	if s.sub == nil {
+		s.scope.secrets = true
+		sc.Vars[expr.SecretName] = expr.Unknown() // a name to suggest
 	} else {
-		s.plain.Absent["matrix"] = s.scope.Absent["matrix"]
+		sc.Absent[expr.SecretName] = "a recipe that is used names its secrets itself"
 	}
+	plain := &expr.Scope{Vars: map[string]*expr.Var{}, Absent: map[string]string{}, Outer: b.settled}
+	if v := sc.Vars["matrix"]; v != nil {
+		plain.Vars["matrix"] = v
+	} else {
+		plain.Absent["matrix"] = sc.Absent["matrix"]
+	}
+	s.plain = newScoped(plain)
 	b.needs(s)
 	for _, c := range s.cells {
-		if len(b.graph.Nodes) >= maxNodes {
-			b.diags.Errorf(s.NameAt, "", "the recipe unfolds to more than %d stage instances", maxNodes)
+		if !b.room(s) {
 			s.broken = true
 			return
 		}
@@ -129,9 +204,17 @@ func (b *builder) needs(s *stage) {
 		case item.Kind != ast.Text:
 			b.diags.Errorf(item.Span, "", "needs wants a stage name or a list of them, have %s", item.Kind)
 		case b.byName[item.Text] == nil:
-			b.diags.Errorf(item.Span, check.Suggest(item.Text, b.stageNames()), "unknown stage %q", item.Text)
+			b.diags.Errorf(item.Span, b.nearStage(item.Text), "unknown stage %q", item.Text)
 		}
 	}
+}
+
+// nearStage is a hint for the name of a stage.
+func (b *builder) nearStage(name string) string {
+	if len(b.diags) > maxHints {
+		return ""
+	}
+	return check.Suggest(name, b.stageNames())
 }
 
 func (b *builder) stageNames() []string {
@@ -156,58 +239,76 @@ func carried(c cell, axes []string, t *stage) (inst *instance, list bool) {
 			return nil, true
 		}
 	}
-	for _, in := range t.insts {
-		same := true
-		for _, a := range t.axes {
-			same = same && in.cell.value(a) == c.value(a)
-		}
-		if same {
-			return in, false
+	if t.byCell == nil {
+		t.byCell = make(map[string]*instance, len(t.insts))
+		for _, in := range t.insts {
+			t.byCell[in.cell.over(t.axes)] = in
 		}
 	}
-	return nil, false
+	return t.byCell[c.over(t.axes)], false
 }
 
-// outputs links the recipe's outputs.
-func (b *builder) outputs() {
-	if len(b.recipe.Outputs) == 0 {
-		return
-	}
+// outputs are the recipe's outputs: artifacts and lists of them. ok is false when one of them is not known.
+func (b *builder) outputs() (outs []out, ok bool) {
 	s := &stage{Stage: &ast.Stage{Name: "outputs"}, index: -1, reads: map[*stage]bool{}}
-	for _, t := range b.stages {
-		s.reads[t] = true
+	for _, p := range b.recipe.Outputs {
+		check.Uses(p.Value, b.exprs, func(u expr.Use, _ pos.Span) {
+			if t := b.byName[u.Chain[0]]; t != nil {
+				s.reads[t] = s.reads[t] || check.Keyed(u)
+			}
+		})
 	}
 	sc := b.stageScope(s)
 	sc.Absent["matrix"] = "outputs have no matrix"
 	f := frame{scoped: newScoped(sc), values: b.cellValues(s, nil)}
+	ok = true
 	for _, p := range b.recipe.Outputs {
-		v, ok := b.evaluate(f, p.Value)
-		if !ok {
-			continue
+		v, known := b.evaluate(f, p.Value)
+		if known {
+			known = b.artifacts(p, v)
 		}
-		switch x := v.(type) {
-		case expr.Ref:
-			b.link(p.Key.Text, x)
-		case []any:
-			for _, item := range x {
-				ref, isRef := item.(expr.Ref)
-				if !isRef {
-					b.diags.Errorf(p.Value.Span, "", "output %s wants artifacts, have %s", p.Key.Text, words(item))
-					break
-				}
-				id := expr.TargetOf(ref).ID
-				b.link(p.Key.Text+id[strings.IndexByte(id+"[", '['):], ref)
-			}
-		default:
-			b.diags.Errorf(p.Value.Span, "write ${stage.port}", "output %s wants an artifact, have %s", p.Key.Text, words(v))
+		if ok = ok && known; known {
+			outs = append(outs, out{p.Key.Text, v})
 		}
 	}
+	return outs, ok
 }
 
-func (b *builder) link(name string, r expr.Ref) {
-	t := expr.TargetOf(r)
-	if t.Node < len(b.graph.Nodes) && b.graph.Nodes[t.Node].Off == "" {
-		b.graph.Outputs = append(b.graph.Outputs, engine.Link{Name: name, Node: t.Node, Port: t.Port})
+// artifacts says whether an output's value is an artifact or a list of them.
+func (b *builder) artifacts(p *ast.Pair, v any) bool {
+	switch x := v.(type) {
+	case expr.Ref:
+		return true
+	case []any:
+		for _, item := range x {
+			if _, isRef := item.(expr.Ref); !isRef {
+				b.diags.Errorf(p.Value.Span, "", "output %s wants artifacts, have %s", p.Key.Text, words(item))
+				return false
+			}
+		}
+		return true
+	}
+	b.diags.Errorf(p.Value.Span, "write ${stage.port}", "output %s wants an artifact, have %s", p.Key.Text, words(v))
+	return false
+}
+
+// links names the outputs of the whole graph for a person: those of a matrix by their cells.
+func (b *builder) links(outs []out) {
+	for _, o := range outs {
+		list, many := o.value.([]any)
+		if !many {
+			list = []any{o.value}
+		}
+		for _, item := range list {
+			r, _ := item.(expr.Ref)
+			t, name := expr.TargetOf(r), o.name
+			if many {
+				name += t.Cell
+			}
+			if b.graph.Nodes[t.Node].Off == "" {
+				b.graph.Outputs = append(b.graph.Outputs, engine.Link{Name: name, Node: t.Node, Port: t.Port})
+			}
+		}
 	}
 }
 
@@ -228,6 +329,8 @@ func words(v any) string {
 		return fmt.Sprintf("a list of %d", len(x))
 	case map[string]any:
 		return "a map"
+	case secret.Text:
+		return "the secret " + strings.Join(x.Names(), " and ")
 	}
 	s, _ := expr.Format(v)
 	return s

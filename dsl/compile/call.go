@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
@@ -19,7 +20,7 @@ func (b *builder) sets(sets []string) {
 		target, value, ok := strings.Cut(text, "=")
 		name, path, dotted := strings.Cut(target, ".")
 		s := b.byName[name]
-		if s != nil && secret(s.kind, path) {
+		if s != nil && hidden(s.kind, path) {
 			text = target + "=***"
 		}
 		f := pos.NewInline("--set "+text, b.opt.Dir, value)
@@ -27,10 +28,21 @@ func (b *builder) sets(sets []string) {
 		switch {
 		case !ok || !dotted || path == "":
 			b.diags.Errorf(all, "write --set stage.parameter=value", "bad override")
+		case s == nil && strings.Contains(name, "/"):
+			outer, _, _ := strings.Cut(name, "/")
+			b.diags.Errorf(all, fmt.Sprintf("set a parameter of the recipe that %s uses: --set %s.parameter=value", outer, outer), "--set reaches the stages of this recipe, not %s", name)
 		case s == nil:
-			b.diags.Errorf(all, check.Suggest(name, b.stageNames()), "unknown stage %q", name)
+			b.diags.Errorf(all, b.nearStage(name), "unknown stage %q", name)
 		case s.Broken:
 		default:
+			if s.sub != nil && s.sub.recipe != nil && !strings.Contains(path, ".") {
+				// As -p does it: texts and paths stand as they are.
+				i := slices.IndexFunc(s.sub.recipe.Params, func(q *ast.Param) bool { return q.Name == path })
+				if i >= 0 && s.sub.recipe.Params[i].Verbatim() {
+					s.With = ast.Merge(s.With, ast.MapOf(all, &ast.Pair{Key: &ast.Node{Kind: ast.Text, Text: path, Span: all}, Value: ast.TextOf(f, value)}), &b.diags)
+					continue
+				}
+			}
 			if n := b.given(s.kind, f, strings.Split(path, "."), value); n != nil {
 				s.With = ast.Merge(s.With, n, &b.diags)
 			}
@@ -68,8 +80,8 @@ func (b *builder) given(k *kind, f *pos.File, path []string, value string) *ast.
 	return n
 }
 
-// secret says whether a parameter's value must not show in messages.
-func secret(k *kind, path string) bool {
+// hidden says whether a parameter's value must not show in messages.
+func hidden(k *kind, path string) bool {
 	if k == nil {
 		return false
 	}
@@ -117,7 +129,7 @@ func Stage(name string, with []string, opt Options) (*engine.Graph, diag.List) {
 	seen := map[string]bool{}
 	for _, text := range with {
 		target, value, ok := strings.Cut(text, "=")
-		if secret(k, target) {
+		if hidden(k, target) {
 			text = target + "=***"
 		}
 		f := pos.NewInline("--with "+text, opt.Dir, value)
@@ -145,6 +157,7 @@ func Stage(name string, with []string, opt Options) (*engine.Graph, diag.List) {
 	s := &stage{Stage: st, kind: k}
 	b.stages, b.byName = []*stage{s}, map[string]*stage{id: s}
 	b.vars, b.values, b.absent = map[string]*expr.Var{}, expr.Values{}, map[string]string{}
+	b.scopes()
 	b.stage(s)
 	l := finish(b.diags)
 	if l.HasErrors() {

@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -12,6 +10,8 @@ import (
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/check"
 	"github.com/belay-ml/belay/dsl/diag"
+	"github.com/belay-ml/belay/dsl/expr"
+	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/param"
 )
@@ -24,34 +24,54 @@ type Options struct {
 	Env    func(string) (string, bool) // looks up environment variables; nil knows none
 	Dir    string                      // working directory, absolute
 	Exists func(path string) (ok bool) // whether a source is there; nil asks the file system
+	Over   ast.Overlay                 // unsaved texts of files; nil is none
+	// Open takes a recipe without the parameters that a caller must give, with a warning: what depends on them is not
+	// checked, and the graph is not for running.
+	Open bool
+	// Secret says whether a secret is there, and if not, where it was looked for. It does not read the value. Nil
+	// knows none.
+	Secret func(name string) (ok bool, why string)
 }
 
 // File compiles the recipe at path, which is also how messages call it. The graph is nil when there are errors;
 // the list may hold warnings when there are none.
 func File(path string, opt Options) (*engine.Graph, diag.List) {
-	abs := path
-	if !filepath.IsAbs(abs) {
-		abs = filepath.Join(opt.Dir, path)
-	}
 	b := newBuilder(opt)
-	root, diags := ast.Load(abs, path)
-	b.diags.Add(diags...)
-	if root == nil {
-		return nil, finish(b.diags)
-	}
-	r, diags := ast.Decode(root)
-	b.diags.Add(diags...)
-	b.recipe = r
-	b.kinds(r)
-	b.sets(opt.Sets)
-	b.build()
-	l := finish(b.diags)
+	l := b.file(path)
 	if l.HasErrors() {
 		return nil, l
 	}
-	b.graph.Recipe, b.graph.Origin = r.Name, path
-	b.graph.Digest = digest(root, opt)
+	b.graph.Recipe, b.graph.Origin = b.recipe.Name, path
+	for _, f := range b.loader.Files {
+		if !slices.Contains(b.graph.Files, f.Name) {
+			b.graph.Files = append(b.graph.Files, f.Name)
+		}
+	}
+	b.graph.Digest = digest(b.recipe.Root, opt, b.loaded...)
 	return b.graph, l
+}
+
+// file builds the recipe at path as far as it can. The recipe is nil when its file cannot be read.
+func (b *builder) file(path string) diag.List {
+	abs := path
+	if !filepath.IsAbs(abs) {
+		abs = filepath.Join(b.opt.Dir, path)
+	}
+	root, diags := b.loader.Load(abs, path, pos.Span{})
+	b.diags.Add(diags...)
+	if root == nil {
+		return finish(b.diags)
+	}
+	r, diags := ast.Decode(root)
+	b.diags.Add(diags...)
+	b.recipe, b.block = r, &block{name: path, identity: ast.Identity(abs), root: root, recipe: r}
+	b.kinds(r)
+	b.sets(b.opt.Sets)
+	b.build()
+	if outs, ok := b.outputs(); ok && !b.diags.HasErrors() {
+		b.links(outs)
+	}
+	return finish(b.diags)
 }
 
 // finish adds how an extended file came in to what is wrong in it.
@@ -69,14 +89,6 @@ func finish(l diag.List) diag.List {
 	return l
 }
 
-// digest is over what was merged and overridden, so that it does not change with comments or layout.
-func digest(root *ast.Node, opt Options) string {
-	h := sha256.New()
-	// %#v prints maps with sorted keys and texts quoted.
-	fmt.Fprintf(h, "%#v\n%q\n%q\n", root.Value(), opt.Params, opt.Sets)
-	return hex.EncodeToString(h.Sum(nil))
-}
-
 // kind is a stage kind and its schema.
 type kind struct {
 	stage  engine.Stage
@@ -85,7 +97,10 @@ type kind struct {
 }
 
 func newBuilder(opt Options) *builder {
-	b := &builder{opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, graph: &engine.Graph{}, exists: map[string]bool{}}
+	b := &builder{shared: &shared{
+		opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, splits: map[*ast.Node]split{}, programs: map[string]*expr.Program{}, graph: &engine.Graph{},
+		exists: map[string]bool{}, loader: &ast.Loader{Over: opt.Over}, blocks: map[string]*block{},
+	}}
 	for _, s := range opt.Stages {
 		spec := s.Describe()
 		schema, err := param.Of(spec.Params)
@@ -104,7 +119,9 @@ func (b *builder) kinds(r *ast.Recipe) {
 	b.byName = make(map[string]*stage, len(r.Stages))
 	for i, s := range r.Stages {
 		st := &stage{Stage: s, index: i, kind: b.registry[s.Uses]}
-		if s.Uses != "" && st.kind == nil {
+		if IsRecipe(s.Uses) && !s.Broken {
+			st.sub = b.subRecipe(s)
+		} else if s.Uses != "" && st.kind == nil {
 			b.diags.Errorf(s.UsesAt, check.Suggest(s.Uses, b.kindNames), "unknown stage kind %q", s.Uses)
 		}
 		b.stages[i] = st

@@ -17,12 +17,13 @@ import (
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/internal/dsltest"
 	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected sections of testdata")
 
 // TestCorpus compiles each archive of testdata: recipe.yaml and other files, flags in the comment ("-p lr=1",
-// "--set sft.lr=2", "env NAME=v", "stage KIND", "--with k=v"), and what comes out in the section `want`.
+// "--set sft.lr=2", "env NAME=v", "secret NAME", "stage KIND", "--with k=v"), and what comes out in the section `want`.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*/*.txtar")
@@ -79,6 +80,8 @@ func compileArchive(t *testing.T, dir, flags string) string {
 	env := map[string]string{}
 	var with []string
 	kind := ""
+	secrets := map[string]bool{}
+	opt.Secret = func(name string) (bool, string) { return secrets[name], "the archive does not name it" }
 	for _, line := range strings.Split(flags, "\n") {
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
@@ -89,6 +92,8 @@ func compileArchive(t *testing.T, dir, flags string) string {
 		case "env":
 			k, v, _ := strings.Cut(rest, "=")
 			env[k] = v
+		case "secret":
+			secrets[rest] = true
 		case "stage":
 			kind = rest
 		case "--with":
@@ -119,7 +124,12 @@ func dump(g *engine.Graph) string {
 		return ""
 	}
 	var b strings.Builder
-	name := func(v any) any { return v }
+	name := func(v any) any {
+		if t, isSecret := v.(secret.Text); isSecret {
+			return "SECRET " + t.String()
+		}
+		return v
+	}
 	var show func(v any) any
 	show = func(v any) any {
 		switch x := v.(type) {
@@ -166,6 +176,15 @@ func dump(g *engine.Graph) string {
 		}
 		if n.Retry.Max != 0 || n.Timeout != 0 || n.NoCache || n.Resources.CPU != 0 {
 			fmt.Fprintf(&b, "  retries %d timeout %s nocache %v cpu %d\n", n.Retry.Max, n.Timeout, n.NoCache, n.Resources.CPU)
+		}
+		if r := n.Retry; r.Backoff != 0 || len(r.On) > 0 {
+			fmt.Fprintf(&b, "  retry on %v after %s\n", r.On, r.Backoff)
+		}
+		if r := n.Resources; r.Memory != 0 || r.NPU != 0 || r.Net || len(r.Mutex) > 0 {
+			fmt.Fprintf(&b, "  memory %d npu %d net %v mutex %v\n", r.Memory, r.NPU, r.Net, r.Mutex)
+		}
+		if n.Name != n.ID && strings.Contains(n.ID, "/") {
+			fmt.Fprintf(&b, "  name %s cell %s\n", n.Name, line(n.Cell))
 		}
 		if len(n.Env) > 0 {
 			fmt.Fprintf(&b, "  env %s\n", line(n.Env))

@@ -3,6 +3,7 @@
 //	path -> ast.Load -> Decode -> overrides -> check.Params, check.Order
 //	     -> per stage, those it reads first: matrix -> cells -> per cell: when, with, Normalize, inputs, ports
 //	     -> engine.Graph
+//	a stage that uses a recipe: with -> its params -> the same again, under the stage's name -> its outputs are the ports
 //
 // # Rules worth knowing
 //
@@ -19,6 +20,23 @@
 // Paths in input fields are relative to the file they were written in, values of -p and --set to the working
 // directory. A stage with the fields tp, pp, ep or vpp takes those that the recipe's `parallel` writes and its
 // own `with` does not.
+//
+// # Recipes that stages use
+//
+// `uses: ./other.yaml` is relative to the file it is written in. Each cell of the stage is one expansion, whose nodes are
+// called prep[seed=1]/data[lang=en]. What the recipe takes is its `params`, given by `with`: plain values by type and
+// bounds, and artifacts where the type is artifact (which takes a path too; a path parameter takes no artifact, for
+// its value may stand in text). What it gives is its `outputs`; one that goes through a matrix inside is a list.
+//
+// `name`, `model`, `parallel`, `env` and secrets are the recipe's own: nothing of the caller's comes in but by `with`, and
+// a secret does not come in at all. The stage's `retries`, `timeout`, `cache` and `resources` are what those stages
+// inside have that do not say themselves; `when` switches all of them off, `needs` makes all wait. `--set` reaches
+// `with`, not the stages inside. A recipe that uses itself, by whatever way, is refused.
+//
+// # Secrets
+//
+// ${secret.NAME} is a value in a stage's `with` and gives a secret.Text: a whole text or a part of one. It is checked
+// that the secret can be had where the instance is on; the value is never read here.
 //
 // # Invariants
 //

@@ -1,15 +1,16 @@
 package compile
 
 import (
+	"fmt"
 	"io/fs"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/dsl/pos"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // scoped is a scope and the expressions compiled in it so far, by wanted type and source; nil for those with
@@ -17,6 +18,7 @@ import (
 type scoped struct {
 	*expr.Scope
 	programs map[string]*expr.Program
+	secrets  bool // ${secret.NAME} may stand here
 }
 
 func newScoped(sc *expr.Scope) *scoped {
@@ -32,6 +34,7 @@ type frame struct {
 
 // evaluate gives a node its value. ok is false when a mistake was reported.
 func (b *builder) evaluate(f frame, n *ast.Node) (v any, ok bool) {
+	b.volume++
 	switch n.Kind {
 	case ast.List:
 		out := make([]any, len(n.Items))
@@ -63,8 +66,25 @@ func (b *builder) evaluate(f frame, n *ast.Node) (v any, ok bool) {
 	return n.Value(), true
 }
 
+// split is a text cut at its expressions.
+type split struct {
+	parts   []expr.Part
+	nth     int
+	problem *expr.Problem
+}
+
+// split is expr.Split, remembered: a matrix reads the same text in every cell.
+func (b *builder) split(n *ast.Node) (parts []expr.Part, nth int, p *expr.Problem) {
+	s, known := b.splits[n]
+	if !known {
+		s.parts, s.nth, s.problem = expr.Split(n.Text)
+		b.splits[n] = s
+	}
+	return s.parts, s.nth, s.problem
+}
+
 func (b *builder) text(f frame, n *ast.Node) (any, bool) {
-	parts, nth, p := expr.Split(n.Text)
+	parts, nth, p := b.split(n)
 	if p != nil {
 		b.diags.Errorf(n.Within(nth, p.From, p.To), p.Hint, "%s", p.Summary)
 		return nil, false
@@ -90,7 +110,12 @@ func (b *builder) inside(f frame, n *ast.Node, ref expr.Ref, parts []expr.Part) 
 	if !ok {
 		return nil, false
 	}
-	sub := strings.TrimPrefix(v.(string), "/")
+	text, isText := v.(string)
+	if !isText {
+		b.diags.Errorf(n.Span, "", "a secret cannot be part of a path inside an artifact")
+		return nil, false
+	}
+	sub := strings.TrimPrefix(text, "/")
 	if !fs.ValidPath(sub) || sub == "." {
 		b.diags.Errorf(n.Span, "write ${stage.port}/folder/file, without . and ..", "%q is no path inside an artifact", sub)
 		return nil, false
@@ -98,9 +123,16 @@ func (b *builder) inside(f frame, n *ast.Node, ref expr.Ref, parts []expr.Part) 
 	return expr.Inside(ref, sub), true
 }
 
-// joined is text with the values of its expressions.
+// joined is text with the values of its expressions: a string, or a secret.Text when a secret is among them.
 func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 	var out strings.Builder
+	var hidden secret.Text
+	flush := func() {
+		if out.Len() > 0 {
+			hidden.Parts = append(hidden.Parts, secret.Part{Plain: out.String()})
+			out.Reset()
+		}
+	}
 	all := true
 	for _, part := range parts {
 		if !part.IsExpr {
@@ -110,6 +142,11 @@ func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 		v, ok := b.expression(f, n, part, "")
 		if !ok {
 			all = false
+			continue
+		}
+		if t, isSecret := v.(secret.Text); isSecret {
+			flush()
+			hidden.Parts = append(hidden.Parts, t.Parts...)
 			continue
 		}
 		text, ok := expr.Format(v)
@@ -123,6 +160,11 @@ func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 			all = false
 		}
 		out.WriteString(text)
+	}
+	b.volume += out.Len() / 16
+	if len(hidden.Parts) > 0 {
+		flush()
+		return hidden, all
 	}
 	return out.String(), all
 }
@@ -138,15 +180,31 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 		b.diags.Errorf(n.Within(nth, lead+p.From, lead+p.To), p.Hint, "%s", p.Summary)
 		return false
 	}
+	if f.secrets {
+		name, at, p := parsed.Secret()
+		if p != nil {
+			return nil, report(*p)
+		}
+		if name != "" {
+			b.secret(n.Within(nth, lead+at.From, lead+at.To), name)
+			return secret.Named(name), true
+		}
+	}
 	key := want + "\x00" + part.Source
 	prog := f.programs[key]
 	if prog == nil {
-		var problems []expr.Problem
-		prog, problems = expr.Compile(parsed, f.Scope, want)
-		f.programs[key] = prog
-		for _, p := range problems {
-			report(p)
+		common := key + "\x00" + f.Signature(parsed)
+		if prog = b.programs[common]; prog == nil {
+			var problems []expr.Problem
+			f.Terse = len(b.diags) > maxHints
+			if prog, problems = expr.Compile(parsed, f.Scope, want); prog != nil {
+				b.programs[common] = prog
+			}
+			for _, p := range problems {
+				report(p)
+			}
 		}
+		f.programs[key] = prog
 	}
 	if prog == nil {
 		return nil, false
@@ -177,7 +235,35 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 	if x, isFloat := v.(float64); isFloat && (math.IsNaN(x) || math.IsInf(x, 0)) {
 		return nil, report(expr.Problem{To: len([]rune(part.Source)), Summary: "the result is not a finite number"})
 	}
+	b.volume += weight(v) + prog.Steps()/4
 	return v, true
+}
+
+// weight is how many values a list or map holds.
+func weight(v any) int {
+	n := 0
+	switch x := v.(type) {
+	case []any:
+		for _, item := range x {
+			n += 1 + weight(item)
+		}
+	case map[string]any:
+		for _, item := range x {
+			n += 1 + weight(item)
+		}
+	}
+	return n
+}
+
+// secret notes that a secret is not there, for an instance that is on.
+func (b *builder) secret(at pos.Span, name string) {
+	ok, why := false, "nothing says where secrets come from"
+	if b.opt.Secret != nil {
+		ok, why = b.opt.Secret(name)
+	}
+	if !ok {
+		b.absentSecrets.Errorf(at, fmt.Sprintf("set the environment variable %s, or say in belay.yaml where it comes from: secrets: {%s: {file: PATH}}", name, name), "secret %s is not there: %s", name, why)
+	}
 }
 
 // unknown says whether a name has no value because of a mistake that was reported already.
@@ -196,16 +282,21 @@ func (b *builder) unknown(name string, chain []string) bool {
 		return false
 	}
 	t := b.byName[name]
-	return t != nil && (!t.ready || t.broken || slices.ContainsFunc(t.insts, func(in *instance) bool { return in.failed }))
+	return t != nil && (!t.ready || t.broken || t.anyFails)
 }
 
 // source is the node that a value really came from: an expression that is nothing but a path to a parameter or a
 // matrix value is followed there. moved says that it was.
 func (b *builder) source(c cell, n *ast.Node) (from *ast.Node, moved bool) {
-	if b.literal || n.Kind != ast.Text || !expr.Holds(n.Text) {
+	return b.sourceOf(c, n, 0)
+}
+
+// sourceOf is source after some steps; values that stand for each other end it.
+func (b *builder) sourceOf(c cell, n *ast.Node, steps int) (from *ast.Node, moved bool) {
+	if steps > 10 || b.literal || b.foreign(n) || n.Kind != ast.Text || !expr.Holds(n.Text) {
 		return n, false
 	}
-	parts, _, _ := expr.Split(n.Text)
+	parts, _, _ := b.split(n)
 	whole, ok := expr.Whole(parts)
 	if !ok {
 		return n, false
@@ -215,9 +306,10 @@ func (b *builder) source(c cell, n *ast.Node) (from *ast.Node, moved bool) {
 		return n, false
 	}
 	var root *ast.Node
+	foreign := false // the node is not of this recipe's language: a caller's, or from the command line
 	switch chain[0] {
 	case "params":
-		root = b.paramFrom[chain[1]]
+		root, foreign = b.paramFrom[chain[1]], true
 		chain = chain[2:]
 	case "model":
 		root = b.recipe.Model
@@ -243,7 +335,9 @@ func (b *builder) source(c cell, n *ast.Node) (from *ast.Node, moved bool) {
 	if at == n {
 		return n, false
 	}
-	from, _ = b.source(c, at)
+	if from = at; !foreign {
+		from, _ = b.sourceOf(c, at, steps+1)
+	}
 	return from, true
 }
 
@@ -259,7 +353,7 @@ func (b *builder) condition(f frame, n *ast.Node) (on bool, text string, ok bool
 	}
 	part := expr.Part{Source: n.Text, IsExpr: true, Nth: -1}
 	if expr.Holds(n.Text) {
-		parts, nth, p := expr.Split(n.Text)
+		parts, nth, p := b.split(n)
 		if p != nil {
 			b.diags.Errorf(n.Within(nth, p.From, p.To), p.Hint, "%s", p.Summary)
 			return false, "", false

@@ -82,8 +82,8 @@ func findRef(v any) (any, bool) {
 			}
 		}
 	case map[string]any:
-		for _, item := range x {
-			if r, ok := findRef(item); ok {
+		for _, k := range sortedKeys(x) { // the same one every time
+			if r, ok := findRef(x[k]); ok {
 				return r, true
 			}
 		}
@@ -191,7 +191,15 @@ func (b *builder) stageOf(list []any) *stage {
 	if !ok {
 		return nil
 	}
-	return b.byName[b.graph.Nodes[expr.TargetOf(r).Node].Name]
+	name := b.graph.Nodes[expr.TargetOf(r).Node].Name
+	if b.use != nil {
+		var ours bool
+		if name, ours = strings.CutPrefix(name, b.use.name+"/"); !ours {
+			return nil
+		}
+	}
+	name, _, _ = strings.Cut(name, "/")
+	return b.byName[name]
 }
 
 func (w *inputs) artifact(f *param.Field, path string, t expr.Target, node *ast.Node) (any, bool) {
@@ -209,6 +217,7 @@ func (w *inputs) artifact(f *param.Field, path string, t expr.Target, node *ast.
 		w.errorf(node, w.b.makers(t.Kind, f.Kinds), "%s.%s wants %s, but %s.%s is %s", w.s.Name, path, strings.Join(kinds, " or "), t.ID, t.Port, t.Kind)
 		return nil, false
 	}
+	w.b.reads++
 	return engine.Output{Node: t.Node, Port: t.Port, Sub: t.Sub}, true
 }
 

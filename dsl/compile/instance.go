@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/check"
@@ -17,9 +16,13 @@ import (
 
 // instance makes the node of one cell.
 func (b *builder) instance(s *stage, c cell) {
-	in := &instance{node: len(b.graph.Nodes), id: s.instanceID(c), cell: c}
+	first := len(b.graph.Nodes)
+	in := &instance{node: first, end: first + 1, id: b.idOf(s, c), marks: b.marksOf(s, c), cell: c}
 	s.insts = append(s.insts, in)
-	n := engine.Node{ID: in.id, Name: s.Name, Cell: c.values(), Pos: s.NameAt.String(), Env: b.environmentOf()}
+	n := engine.Node{ID: in.id, Name: b.nameOf(s), Cell: b.cellOf(c), Pos: s.NameAt.String(), Env: b.env}
+	if b.use != nil {
+		in.off = b.use.off
+	}
 	plain := b.values
 	if s.matrixed {
 		plain = maps.Clone(plain)
@@ -27,12 +30,16 @@ func (b *builder) instance(s *stage, c cell) {
 	}
 	pf := frame{scoped: s.plain, values: plain, cell: c}
 	if s.When != nil {
-		if on, text, ok := b.condition(pf, s.When); ok && !on {
+		if on, text, ok := b.condition(pf, s.When); ok && !on && in.off == "" {
 			in.off = fmt.Sprintf("when: %s is false", text)
 		}
 	}
 	b.settings(s, pf, &n)
 	n.Needs = b.needed(s, c)
+	if s.sub != nil {
+		b.expand(s, in, &n)
+		return
+	}
 	if s.kind == nil {
 		// Nothing says what its parameters are, but its expressions can still be checked.
 		b.evaluate(frame{scoped: s.scope, values: b.cellValues(s, c), cell: c}, s.With)
@@ -42,6 +49,7 @@ func (b *builder) instance(s *stage, c cell) {
 		in.failed = !b.with(s, in, &n)
 	}
 	n.Off = in.off
+	b.use.wait(&n)
 	b.graph.Nodes = append(b.graph.Nodes, n)
 }
 
@@ -56,81 +64,43 @@ func (b *builder) needed(s *stage, c cell) []int {
 		in, list := carried(c, s.axes, t)
 		switch {
 		case list:
-			for _, in := range t.insts {
-				out = append(out, in.node)
+			if t.nodes == nil {
+				for _, in := range t.insts {
+					t.nodes = in.all(t.nodes)
+				}
+			}
+			if b.reads += len(t.nodes); len(out) == 0 {
+				out = slices.Clip(t.nodes) // shared: they may be many
+			} else {
+				out = append(out, t.nodes...)
 			}
 		case in != nil:
-			out = append(out, in.node)
+			b.reads += in.end - in.node
+			out = in.all(out)
 		default:
 			b.diags.Errorf(item.Span, "", "there is no instance %s%s", t.Name, c.project(t.axes))
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	if len(check.Names(s.Needs)) > 1 {
+		slices.Sort(out)
+		out = slices.Compact(out)
+	}
+	return out
 }
 
-// settings evaluates what is no parameter: on, resources, retries, timeout, cache.
-func (b *builder) settings(s *stage, f frame, n *engine.Node) {
-	if s.On != nil {
-		if v, ok := b.evaluate(f, s.On); ok {
-			if name, isText := v.(string); !isText {
-				b.diags.Errorf(s.On.Span, "", "on wants the name of a target, have %s", words(v))
-			} else if name != "local" {
-				b.diags.Errorf(s.On.Span, "targets are named in belay.yaml; only `local` is there by itself", "target %s is not defined", name)
-			}
-		}
+// all adds the instance's nodes.
+func (in *instance) all(to []int) []int {
+	for i := in.node; i < in.end; i++ {
+		to = append(to, i)
 	}
-	if s.Resources != nil {
-		if v, ok := b.evaluate(f, s.Resources); ok {
-			m, isMap := v.(map[string]any)
-			if !isMap {
-				b.diags.Errorf(s.Resources.Span, "write resources: {cpu: 2}", "resources wants a map, have %s", words(v))
-			}
-			one := 1.0
-			schema := param.Schema{Fields: []param.Field{{Name: "cpu", Type: param.Int, Min: &one, Default: int64(0)}}}
-			values, problems := schema.Normalize(m)
-			for _, p := range problems {
-				b.diags.Add(check.Place(p, s.Resources, s.Resources.Span, "resources"))
-			}
-			if cpu, ok := values["cpu"].(int64); ok {
-				n.Resources.CPU = int(cpu)
-			}
-		}
-	}
-	if s.Retries != nil {
-		if v, ok := b.evaluate(f, s.Retries); ok {
-			if i, isInt := v.(int64); isInt && i >= 0 && i <= 100 {
-				n.Retry.Max = int(i)
-			} else {
-				b.diags.Errorf(s.Retries.Span, "", "retries wants a number of times from 0 to 100, have %s", words(v))
-			}
-		}
-	}
-	if s.Timeout != nil {
-		if v, ok := b.evaluate(f, s.Timeout); ok {
-			text, _ := v.(string)
-			if d, err := time.ParseDuration(text); err == nil && d > 0 {
-				n.Timeout = d
-			} else {
-				b.diags.Errorf(s.Timeout.Span, "write 90s, 30m or 2h30m", "timeout wants a duration, have %s", words(v))
-			}
-		}
-	}
-	if s.Cache != nil {
-		if v, ok := b.evaluate(f, s.Cache); ok {
-			if keep, isBool := v.(bool); isBool {
-				n.NoCache = !keep
-			} else {
-				b.diags.Errorf(s.Cache.Span, "", "cache wants true or false, have %s", words(v))
-			}
-		}
-	}
+	return to
 }
 
 // with evaluates and checks the parameters: values, the recipe's layout, inputs, types and bounds, ports. It
 // says whether the ports are known.
 func (b *builder) with(s *stage, in *instance, n *engine.Node) bool {
 	f := frame{scoped: s.scope, values: b.cellValues(s, in.cell), cell: in.cell}
+	b.absentSecrets = nil
 	schema := s.kind.schema
 	what := "stage " + s.Uses
 	values, failed := map[string]any{}, map[string]bool{}
@@ -138,7 +108,7 @@ func (b *builder) with(s *stage, in *instance, n *engine.Node) bool {
 	for _, p := range s.With.Pairs {
 		name := p.Key.Text
 		if field := topField(schema, name); field != nil {
-			n.Origins[field.Name] = b.origin(in.cell, p.Value)
+			b.origins(n.Origins, in.cell, field, field.Name, "", p.Value)
 		}
 		v, ok := b.evaluate(f, p.Value)
 		if !ok {
@@ -171,6 +141,7 @@ func (b *builder) with(s *stage, in *instance, n *engine.Node) bool {
 	}
 	if in.off == "" {
 		b.diags.Add(w.absent...)
+		b.diags.Add(b.absentSecrets...)
 	}
 	broken := len(failed) > 0
 	for name := range failed {
@@ -221,7 +192,7 @@ func (b *builder) place(s *stage, in *instance, p param.Problem, what string) di
 		d.Hint = "use string(...)"
 	}
 	if at.Kind == ast.Text && strings.Contains(at.Text, "/") && expr.Holds(at.Text) && d.Hint == "" && strings.Contains(p.Summary, "an integer") {
-		if parts, _, _ := expr.Split(at.Text); len(parts) == 1 {
+		if parts, _, _ := b.split(at); len(parts) == 1 {
 			d.Hint = "/ gives a number with a fraction; div(a, b) gives an integer"
 		}
 	}
@@ -248,16 +219,6 @@ func topField(schema param.Schema, name string) *param.Field {
 		return nil
 	}
 	return f
-}
-
-// origin says where a value was written: "recipe.yaml:12:7", "-p lr", "--set sft.lr".
-func (b *builder) origin(c cell, n *ast.Node) string {
-	from, _ := b.source(c, n)
-	if f := from.File(); f != nil && f.Inline {
-		name, _, _ := strings.Cut(f.Name, "=")
-		return name
-	}
-	return from.Span.String()
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

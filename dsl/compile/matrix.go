@@ -17,6 +17,7 @@ type cell []axisValue
 type axisValue struct {
 	axis  string
 	value any       // string, bool, int64 or float64
+	text  string    // the value in names
 	from  *ast.Node // where the value was written
 }
 
@@ -44,9 +45,31 @@ func (c cell) values() map[string]any {
 func (c cell) key() string {
 	parts := make([]string, len(c))
 	for i, v := range c {
-		parts[i] = v.axis + "=" + axisText(v.value)
+		parts[i] = v.axis + "=" + v.text
 	}
 	return strings.Join(parts, ",")
+}
+
+// over is the key over some axes only.
+func (c cell) over(axes []string) string {
+	one, rest := "", []byte(nil)
+	for k, a := range axes {
+		for i := range c {
+			if c[i].axis != a {
+				continue
+			}
+			if one = c[i].text; len(axes) > 1 {
+				rest = append(rest, one...)
+			}
+		}
+		if k < len(axes)-1 {
+			rest = append(rest, ',')
+		}
+	}
+	if len(axes) == 1 {
+		return one
+	}
+	return string(rest)
 }
 
 // project is the key over some axes only, in brackets.
@@ -85,9 +108,7 @@ func (b *builder) matrix(s *stage) bool {
 	if name, ok := check.MatrixOf(n, b.exprs); ok {
 		return b.matrixOf(s, name)
 	}
-	sc := b.plainScope("a matrix cannot read stages; ${stage.matrix} takes over another's")
-	sc.Absent["matrix"] = "a matrix cannot read itself"
-	f := frame{scoped: newScoped(sc), values: b.values}
+	f := frame{scoped: newScoped(b.axes), values: b.values}
 	if n.Kind != ast.Map {
 		b.diags.Errorf(n.Span, "write matrix: {seed: [1, 2]}", "matrix wants a map of axes, have %s", n.Kind)
 		return false
@@ -148,7 +169,7 @@ func (b *builder) matrixOf(s *stage, name string) bool {
 	t := b.byName[name]
 	switch {
 	case t == nil:
-		b.diags.Errorf(s.Matrix.Span, check.Suggest(name, b.stageNames()), "unknown stage %q", name)
+		b.diags.Errorf(s.Matrix.Span, b.nearStage(name), "unknown stage %q", name)
 		return false
 	case t.Matrix == nil:
 		b.diags.Errorf(s.Matrix.Span, "", "stage %s has no matrix", name)
@@ -182,18 +203,17 @@ func (b *builder) axis(f frame, p *ast.Pair) []axisValue {
 		if from.Kind == ast.List && i < len(from.Items) {
 			at = from.Items[i]
 		}
-		switch item.(type) {
-		case string, bool, int64, float64:
-		default:
+		if !scalar(item) {
 			b.diags.Errorf(at.Span, "give texts, numbers or booleans", "a value of axis %s is %s", p.Key.Text, words(item))
 			continue
 		}
-		if seen[axisText(item)] {
+		text := axisText(item)
+		if seen[text] {
 			b.diags.Errorf(at.Span, "", "axis %s has %s twice", p.Key.Text, words(item))
 			continue
 		}
-		seen[axisText(item)] = true
-		out = append(out, axisValue{axis: p.Key.Text, value: item, from: at})
+		seen[text] = true
+		out = append(out, axisValue{axis: p.Key.Text, value: item, text: text, from: at})
 	}
 	return out
 }
@@ -219,29 +239,65 @@ func (b *builder) entries(f frame, p *ast.Pair) (maps []map[string]any, nodes []
 
 func (b *builder) exclude(f frame, p *ast.Pair, axes []string, cells []cell) []cell {
 	entries, nodes := b.entries(f, p)
+	// Entries that name the same axes are looked up together: there may be thousands.
+	groups := map[string]*exclusion{}
+	hit := make([]bool, len(entries))
 	for i, e := range entries {
 		if !b.knownAxes(nodes[i], axes) {
+			hit[i] = true // reported
 			continue
 		}
-		left := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool {
-			for k, v := range e {
-				if !sameScalar(c.value(k), v) {
-					return false
-				}
+		var named []string
+		var texts cell
+		for _, a := range axes {
+			v, given := e[a]
+			if !given {
+				continue
 			}
-			return true
-		})
-		if len(left) == len(cells) {
+			named = append(named, a)
+			text := "\x00" // equal to no value's
+			if scalar(v) {
+				text = axisText(v)
+			}
+			texts = append(texts, axisValue{axis: a, text: text})
+		}
+		g := groups[strings.Join(named, ",")]
+		if g == nil {
+			g = &exclusion{axes: named, entries: map[string][]int{}}
+			groups[strings.Join(named, ",")] = g
+		}
+		g.entries[texts.over(named)] = append(g.entries[texts.over(named)], i)
+	}
+	left := slices.DeleteFunc(cells, func(c cell) bool {
+		out := false
+		for _, g := range groups {
+			for _, i := range g.entries[c.over(g.axes)] {
+				hit[i], out = true, true
+			}
+		}
+		return out
+	})
+	for i := range entries {
+		if !hit[i] {
 			b.diags.Warnf(nodes[i].Span, "", "exclude matches no cell of the matrix")
 		}
-		cells = left
 	}
-	return cells
+	return left
+}
+
+// exclusion are the entries of `exclude` that name the same axes, by the values they name.
+type exclusion struct {
+	axes    []string
+	entries map[string][]int
 }
 
 // include adds whole cells. Without axes of its own the matrix takes them from the first entry.
 func (b *builder) include(f frame, p *ast.Pair, axes []string, cells []cell) ([]string, []cell) {
 	entries, nodes := b.entries(f, p)
+	there := make(map[string]bool, len(cells)+len(entries))
+	for _, c := range cells {
+		there[c.key()] = true
+	}
 	for i, e := range entries {
 		if len(axes) == 0 {
 			for _, q := range nodes[i].Pairs {
@@ -258,18 +314,17 @@ func (b *builder) include(f frame, p *ast.Pair, axes []string, cells []cell) ([]
 				b.diags.Errorf(nodes[i].Span, "", "include does not give axis %s", a)
 				continue
 			}
-			switch v.(type) {
-			case string, bool, int64, float64:
-			default:
+			if !scalar(v) {
 				b.diags.Errorf(nodes[i].Span, "give texts, numbers or booleans", "a value of axis %s is %s", a, words(v))
 				continue
 			}
-			c = append(c, axisValue{axis: a, value: v, from: nodes[i].Find(a).Value})
+			c = append(c, axisValue{axis: a, value: v, text: axisText(v), from: nodes[i].Find(a).Value})
 		}
-		if slices.ContainsFunc(cells, func(o cell) bool { return o.key() == c.key() }) {
+		if there[c.key()] {
 			b.diags.Warnf(nodes[i].Span, "", "include repeats the cell %s", c.key())
 			continue
 		}
+		there[c.key()] = true
 		cells = append(cells, c)
 	}
 	return axes, cells
@@ -286,11 +341,11 @@ func (b *builder) knownAxes(n *ast.Node, axes []string) bool {
 	return ok
 }
 
-// sameScalar compares as instance names do: 1 and 1.0 are the same cell.
-func sameScalar(a, v any) bool {
+// scalar says whether a value can be one of an axis. Values compare as names do: 1 and 1.0 are the same cell.
+func scalar(v any) bool {
 	switch v.(type) {
 	case string, bool, int64, float64:
-		return a != nil && axisText(a) == axisText(v)
+		return true
 	}
 	return false
 }

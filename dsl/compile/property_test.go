@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 
 	"github.com/belay-ml/belay/dsl/ast"
@@ -203,38 +204,115 @@ func numbers(n int) []int {
 	return out
 }
 
-// FuzzRecipe holds that no recipe panics, and that every complaint has a place.
-func FuzzRecipe(f *testing.F) {
+// FuzzLoad holds that no recipe panics or takes long, that every complaint has a place inside its file, and that what
+// compiles is a graph: nodes after those they read, IDs once each. other is a recipe that it may use or extend.
+func FuzzLoad(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*/*.txtar")
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
 		}
-		_, recipe, _ := strings.Cut(string(data), "-- recipe.yaml --\n")
-		recipe, _, _ = strings.Cut(recipe, "\n-- ")
+		recipe, other := "", ""
+		for _, part := range txtar.Parse(data).Files {
+			switch {
+			case part.Name == "recipe.yaml":
+				recipe = string(part.Data)
+			case other == "" && strings.HasSuffix(part.Name, ".yaml"):
+				// Under the one name that there is.
+				recipe = strings.ReplaceAll(recipe, part.Name, "other.yaml")
+				other = string(part.Data)
+			}
+		}
 		if !strings.Contains(recipe, "&f [") { // the alias bomb is slow under the fuzzer
-			f.Add(recipe)
+			f.Add(recipe, other)
 		}
 	}
+	f.Add("belay: 1\nstages: {s: {uses: ./other.yaml}}", "belay: 1\nextends: r.yaml")
+	f.Add("belay: 1\nextends: other.yaml", "belay: 1\nparams: {a: {type: artifact}}\nstages: {s: {uses: r.yaml, with: {a: \"${secret.A}\"}}}")
 	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, text string) {
-		if strings.Contains(text, "extends") {
-			t.Skip("reads other files")
+	f.Fuzz(func(t *testing.T, text, other string) {
+		opt := compile.Options{
+			Stages: dsltest.Stages(), Dir: dir, Exists: func(string) bool { return true },
+			Secret: func(name string) (bool, string) { return len(name)%2 == 0, "nobody has it" },
 		}
-		if err := os.WriteFile(filepath.Join(dir, "r.yaml"), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
+		for name, text := range map[string]string{"r.yaml": text, "other.yaml": other} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
 		}
-		g, l := compile.File("r.yaml", compile.Options{Stages: dsltest.Stages(), Dir: dir, Exists: func(string) bool { return true }})
+		// Files elsewhere are not there: whatever a fuzzer writes, nothing but these two is read.
+		opt.Over = func(path string) (string, bool) {
+			known := path == filepath.Join(dir, "r.yaml") || path == filepath.Join(dir, "other.yaml")
+			return "", !known
+		}
+		g, l := compile.File("r.yaml", opt)
 		if (g == nil) != l.HasErrors() {
 			t.Fatalf("graph is nil: %v, errors: %v", g == nil, l)
 		}
 		for _, d := range l {
-			if !d.Subject.Known() || d.Summary == "" {
+			if d.Summary == "" || !inside(d.Subject) {
 				t.Fatalf("a finding without a place: %+v", d)
+			}
+			for _, n := range d.Notes {
+				if !inside(n.Span) {
+					t.Fatalf("a note without a place: %+v", d)
+				}
+			}
+		}
+		if g == nil {
+			return
+		}
+		if len(g.Nodes) > 20_000 {
+			t.Fatalf("%d nodes", len(g.Nodes))
+		}
+		ids := map[string]bool{}
+		for i := range g.Nodes {
+			n := &g.Nodes[i]
+			if ids[n.ID] || !n.Called(n.ID) || !n.Called(n.Name) {
+				t.Fatalf("node %s is there twice or does not go by its names", n.ID)
+			}
+			ids[n.ID] = true
+			var read func(v any)
+			read = func(v any) {
+				switch x := v.(type) {
+				case engine.Output:
+					if x.Node >= i {
+						t.Fatalf("%s reads %s, which comes later", n.ID, g.Nodes[x.Node].ID)
+					}
+				case []any:
+					for _, item := range x {
+						read(item)
+					}
+				case map[string]any:
+					for _, item := range x {
+						read(item)
+					}
+				}
+			}
+			read(map[string]any(n.Params))
+			for _, d := range n.Needs {
+				if d >= i {
+					t.Fatalf("%s needs %s, which comes later", n.ID, g.Nodes[d].ID)
+				}
 			}
 		}
 	})
+}
+
+// inside says whether a span is a stretch of its file, or names one that could not be read.
+func inside(s pos.Span) bool {
+	f := s.Start.File
+	if f == nil || s.End.File != f {
+		return false
+	}
+	if s.Start.Line == 0 {
+		return f.Text == "" || f.Inline
+	}
+	line := func(p pos.Pos) bool {
+		return p.Line >= 1 && p.Line <= f.Lines() && p.Col >= 1 && p.Col <= len([]rune(f.Line(p.Line)))+2
+	}
+	return line(s.Start) && line(s.End) && !s.End.Before(s.Start)
 }
 
 func TestDescribeListsParameters(t *testing.T) {

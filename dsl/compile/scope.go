@@ -6,6 +6,7 @@ import (
 
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/check"
+	"github.com/belay-ml/belay/dsl/diag"
 	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/param"
@@ -39,12 +40,17 @@ func LayoutSchema() param.Schema { return layoutSchema() }
 // globals evaluates what is the same in every stage: params, env, recipe, model, parallel.
 func (b *builder) globals() {
 	b.vars, b.values, b.absent = map[string]*expr.Var{}, expr.Values{}, map[string]string{}
-	b.absent["secret"] = "a stage reads secrets itself; give it the variable through the environment"
+	b.absent[expr.SecretName] = "secrets stand in the `with` of stages and nowhere else"
 	b.absent["stages"] = "stages go by their own names: ${base.model}"
 
-	values, from, diags := check.Params(b.recipe, b.opt.Params, b.opt.Dir)
-	b.diags.Add(diags...)
-	b.paramFrom = from
+	var values map[string]any
+	if b.use != nil {
+		values, b.paramFrom = b.use.values, b.use.from
+	} else {
+		var diags diag.List
+		values, b.paramFrom, diags = check.Params(b.recipe, b.opt.Params, b.opt.Dir, b.opt.Open)
+		b.diags.Add(diags...)
+	}
 	fields := map[string]*expr.Var{}
 	for _, q := range b.recipe.Params {
 		if v, ok := values[q.Name]; ok {
@@ -69,6 +75,7 @@ func (b *builder) globals() {
 		}
 	}
 	b.layout(frame{scoped: newScoped(b.plainScope(noStages)), values: b.values})
+	b.scopes()
 }
 
 func (b *builder) set(name string, v *expr.Var, value any) {
@@ -94,21 +101,12 @@ func (b *builder) environment() {
 			continue
 		}
 		values[e.Name] = v
+		if b.env == nil {
+			b.env = map[string]string{}
+		}
+		b.env[e.Name] = v
 	}
 	b.set("env", expr.Record("env", fields), values)
-}
-
-// environmentOf is what commands of the recipe get.
-func (b *builder) environmentOf() map[string]string {
-	if len(b.recipe.Env) == 0 {
-		return nil
-	}
-	out := map[string]string{}
-	env, _ := b.values["env"].(map[string]any)
-	for k, v := range env {
-		out[k], _ = v.(string)
-	}
-	return out
 }
 
 func (b *builder) layout(f frame) {
@@ -144,27 +142,35 @@ func (b *builder) layout(f frame) {
 
 // plainScope is params, env, recipe, model and parallel, with why stages are not in it.
 func (b *builder) plainScope(noStages string) *expr.Scope {
-	sc := &expr.Scope{Vars: maps.Clone(b.vars), Absent: maps.Clone(b.absent)}
+	sc := &expr.Scope{Vars: map[string]*expr.Var{}, Absent: make(map[string]string, len(b.stages)+1)}
+	sc.Outer = &expr.Scope{Vars: b.vars, Absent: b.absent}
 	for _, s := range b.stages {
 		sc.Absent[s.Name] = noStages
 	}
 	return sc
 }
 
+// scopes makes what the scopes of all stages have in common.
+func (b *builder) scopes() {
+	b.settled = b.plainScope("when and settings are known before any stage runs, so they cannot read one")
+	b.axes = b.plainScope("a matrix cannot read stages; ${stage.matrix} takes over another's")
+	b.axes.Absent["matrix"] = "a matrix cannot read itself"
+	b.open = &expr.Scope{Vars: make(map[string]*expr.Var, len(b.stages)), Outer: &expr.Scope{Vars: b.vars, Absent: b.absent}}
+	for _, s := range b.stages {
+		b.open.Vars[s.Name] = expr.Unknown() // a name to suggest
+	}
+}
+
 // stageScope is what a stage's `with` may use.
 func (b *builder) stageScope(s *stage) *expr.Scope {
-	sc := &expr.Scope{Vars: maps.Clone(b.vars), Absent: maps.Clone(b.absent)}
+	sc := &expr.Scope{Vars: make(map[string]*expr.Var, len(s.reads)+2), Absent: map[string]string{}, Outer: b.open}
 	if v := matrixVar(s); v != nil {
 		sc.Vars["matrix"] = v
 	} else {
 		sc.Absent["matrix"] = "the stage has no `matrix:`"
 	}
-	for _, t := range b.stages {
-		if keyed, read := s.reads[t]; read {
-			sc.Vars[t.Name] = stageVar(s, t, keyed)
-		} else {
-			sc.Vars[t.Name] = expr.Unknown() // a name to suggest
-		}
+	for t, keyed := range s.reads {
+		sc.Vars[t.Name] = stageVar(s, t, keyed)
 	}
 	return sc
 }
@@ -177,19 +183,47 @@ func matrixVar(s *stage) *expr.Var {
 		return expr.Unknown() // reported already
 	}
 	fields := map[string]*expr.Var{}
+	all := make([]any, len(s.cells))
 	for _, a := range s.axes {
-		var all []any
-		for _, c := range s.cells {
-			all = append(all, c.value(a))
+		for i, c := range s.cells {
+			all[i] = c.value(a)
 		}
 		fields[a] = expr.Common(all)
 	}
 	return expr.Record("matrix", fields)
 }
 
+// field is a port or output that every instance of a stage has.
+type field struct {
+	name        string
+	many, mixed bool // a list in all instances; a list in some
+}
+
+// common are the ports that every instance of a stage has.
+func (s *stage) common() []field {
+	if s.shape != nil {
+		return s.shape
+	}
+	s.shape = []field{}
+	for _, name := range s.insts[0].names() {
+		f, everywhere := field{name: name}, true
+		for i, in := range s.insts {
+			v := in.value(name)
+			_, many := v.([]any)
+			everywhere = everywhere && v != nil
+			f.mixed = f.mixed || i > 0 && many != f.many
+			f.many = many
+		}
+		if everywhere {
+			s.shape = append(s.shape, f)
+		}
+	}
+	return s.shape
+}
+
 // stageVar is the type of stage t in stage s.
 func stageVar(s, t *stage, keyed bool) *expr.Var {
-	if !t.ready || t.broken || len(t.insts) == 0 {
+	if !t.ready || t.broken || len(t.insts) == 0 || t.anyFails {
 		return expr.Unknown()
 	}
 	list := false
@@ -197,35 +231,29 @@ func stageVar(s, t *stage, keyed bool) *expr.Var {
 		list = slices.ContainsFunc(t.axes, func(a string) bool { return !slices.Contains(s.axes, a) })
 	}
 	fields := map[string]*expr.Var{}
-	for _, in := range t.insts {
-		if in.failed {
-			return expr.Unknown()
-		}
-	}
-	for _, p := range t.insts[0].ports {
-		everywhere := !slices.ContainsFunc(t.insts, func(in *instance) bool { return !in.has(p.Name) })
+	for _, f := range t.common() {
 		switch {
-		case !everywhere:
-		case list:
-			fields[p.Name] = expr.Artifacts()
+		case list || f.many && !f.mixed:
+			fields[f.name] = expr.Artifacts()
+		case f.mixed:
+			fields[f.name] = expr.Unknown()
 		default:
-			fields[p.Name] = expr.Artifact()
+			fields[f.name] = expr.Artifact()
 		}
 	}
 	if t.matrixed && keyed {
 		for _, in := range t.insts {
 			one := map[string]*expr.Var{}
-			for _, p := range in.ports {
-				one[p.Name] = expr.Artifact()
+			for _, name := range in.names() {
+				one[name] = expr.Artifact()
+				if _, many := in.value(name).([]any); many {
+					one[name] = expr.Artifacts()
+				}
 			}
 			fields[in.cell.key()] = expr.Record(in.id, one)
 		}
 	}
 	return expr.Record("stage "+t.Name, fields)
-}
-
-func (in *instance) has(port string) bool {
-	return slices.ContainsFunc(in.ports, func(p artifact.Port) bool { return p.Name == port })
 }
 
 // cellValues are the values of a stage's names in one cell. Stages of which the cell has no instance are
@@ -242,10 +270,11 @@ func (b *builder) cellValues(s *stage, c cell) expr.Values {
 		in, list := carried(c, s.axes, t)
 		switch {
 		case list:
-			values[t.Name] = t.everything()
+			values[t.Name] = b.everything(t)
 		case in == nil:
 		case keyed && t.matrixed:
-			m := maps.Clone(t.everything())
+			b.reads += len(t.insts)
+			m := maps.Clone(b.everything(t))
 			in.refs(m)
 			values[t.Name] = m
 		default:
@@ -258,22 +287,29 @@ func (b *builder) cellValues(s *stage, c cell) expr.Values {
 }
 
 // everything is a stage as seen by a reader that gets all its instances: lists by port, and each instance by its
-// cell. Instances that are off are left out of the lists, unless all are.
-func (s *stage) everything() map[string]any {
+// cell. Artifacts of instances that are off are left out of the lists, unless all are.
+func (b *builder) everything(s *stage) map[string]any {
 	if s.all != nil {
 		return s.all
 	}
 	s.all = map[string]any{}
-	live := slices.DeleteFunc(slices.Clone(s.insts), func(in *instance) bool { return in.off != "" })
-	if len(live) == 0 {
-		live = s.insts
-	}
-	for _, p := range s.insts[0].ports {
-		var refs []any
-		for _, in := range live {
-			refs = append(refs, in.ref(p))
+	for _, f := range s.common() {
+		var all []any
+		for _, in := range s.insts {
+			if list, many := in.value(f.name).([]any); many {
+				all = append(all, list...)
+			} else {
+				all = append(all, in.value(f.name))
+			}
 		}
-		s.all[p.Name] = refs
+		off := func(v any) bool {
+			r, isRef := v.(expr.Ref)
+			return isRef && b.graph.Nodes[expr.TargetOf(r).Node].Off != ""
+		}
+		if live := slices.DeleteFunc(slices.Clone(all), off); len(live) > 0 {
+			all = live
+		}
+		s.all[f.name] = all
 	}
 	for _, in := range s.insts {
 		one := map[string]any{}
@@ -283,12 +319,42 @@ func (s *stage) everything() map[string]any {
 	return s.all
 }
 
+// names are the instance's ports, or the outputs of the recipe that it is.
+func (in *instance) names() []string {
+	names := make([]string, 0, len(in.ports)+len(in.outs))
+	for _, p := range in.ports {
+		names = append(names, p.Name)
+	}
+	for _, o := range in.outs {
+		names = append(names, o.name)
+	}
+	return names
+}
+
+// value is what a port or output is to a reader; nil when there is none of the name.
+func (in *instance) value(name string) any {
+	for _, p := range in.ports {
+		if p.Name == name {
+			return in.ref(p)
+		}
+	}
+	for _, o := range in.outs {
+		if o.name == name {
+			return o.value
+		}
+	}
+	return nil
+}
+
 func (in *instance) ref(p artifact.Port) expr.Ref {
-	return expr.RefTo(expr.Target{Node: in.node, ID: in.id, Port: p.Name, Kind: p.Kind})
+	return expr.RefTo(expr.Target{Node: in.node, ID: in.id, Port: p.Name, Kind: p.Kind, Cell: in.marks})
 }
 
 func (in *instance) refs(into map[string]any) {
 	for _, p := range in.ports {
 		into[p.Name] = in.ref(p)
+	}
+	for _, o := range in.outs {
+		into[o.name] = o.value
 	}
 }

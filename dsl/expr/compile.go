@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	lang "github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/belay-ml/belay/engine/param"
@@ -15,13 +17,12 @@ import (
 
 // Program is a checked expression.
 type Program struct {
-	source  string
-	prog    *vm.Program
-	divides bool
+	source string
+	prog   *vm.Program
+	steps  *steps     // of predicates; nil when there are none
+	chain  []string   // when the expression is a path through maps, which needs no machine
+	typ    types.Type // of the chain
 }
-
-// Divides says whether the expression uses /, which gives a float even for integers.
-func (p *Program) Divides() bool { return p.divides }
 
 // Compile checks names, then types. want is the type the expression must have: "" for any, or "bool".
 func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
@@ -31,9 +32,19 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 	if problems := checkNames(parsed, scope); len(problems) > 0 {
 		return nil, problems
 	}
-	opts := append(functionOptions(), lang.Env(scope.native()), lang.MaxNodes(maxNodes), lang.Optimize(false))
+	if want == "" && parsed.chain != nil {
+		if v, ok := scope.plain(parsed.chain); ok {
+			return &Program{source: parsed.Source, chain: parsed.chain, typ: v.native()}, nil
+		}
+	}
+	opts := append(functionOptions(), lang.Env(scope.native(parsed.roots)), lang.MaxNodes(maxNodes), lang.Optimize(false))
 	if want == "bool" {
 		opts = append(opts, lang.AsBool())
+	}
+	var count *steps
+	if nesting(parsed.root) > 0 {
+		count = new(steps)
+		opts = append(opts, count.options()...)
 	}
 	prog, err := lang.Compile(parsed.Source, opts...)
 	if err != nil {
@@ -44,13 +55,15 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 		}
 		return nil, []Problem{p}
 	}
-	divides := false
-	walk(parsed.root, func(n ast.Node) {
-		if b, ok := n.(*ast.BinaryNode); ok && b.Operator == "/" {
-			divides = true
-		}
-	})
-	return &Program{source: parsed.Source, prog: prog, divides: divides}, nil
+	return &Program{source: parsed.Source, prog: prog, steps: count}, nil
+}
+
+// Steps is how often predicates ran in the last run.
+func (p *Program) Steps() int {
+	if p.steps == nil {
+		return 0
+	}
+	return maxSteps - p.steps.left
 }
 
 // checkNames finds unknown names, fields and functions, all of them.
@@ -83,8 +96,8 @@ func checkNames(parsed *Parsed, scope *Scope) []Problem {
 			case callees[x] || locals[x.Value]:
 			case strings.HasPrefix(x.Value, "$"):
 				add(x, "", "unknown name %s", x.Value)
-			case scope.Vars[x.Value] == nil:
-				if why, ok := scope.Absent[x.Value]; ok {
+			case scope.Lookup(x.Value) == nil:
+				if why, ok := scope.absent(x.Value); ok {
 					add(x, why, "%s is not available here", x.Value)
 					return
 				}
@@ -126,9 +139,26 @@ func (v Values) Set(name string, value any) { v[name] = toLang(value) }
 
 // Run evaluates the program. The result is nil, bool, int64, float64, string, Ref, []any or map[string]any.
 func (p *Program) Run(values Values) (any, *Problem) {
+	if p.chain != nil {
+		var v any = map[string]any(values)
+		for _, name := range p.chain {
+			m, ok := v.(map[string]any)
+			if !ok {
+				return nil, &Problem{To: utf8.RuneCountInString(p.source), Summary: fmt.Sprintf("cannot fetch %s from nothing", name)}
+			}
+			v = m[name]
+		}
+		return fromLang(v), nil
+	}
+	if p.steps != nil {
+		p.steps.left = maxSteps
+	}
 	out, err := vm.Run(p.prog, map[string]any(values))
 	if err != nil {
 		pr := problem(p.source, err)
+		if errors.Is(err, errSteps) || strings.Contains(err.Error(), errSteps.Error()) {
+			pr = Problem{To: utf8.RuneCountInString(p.source), Summary: errSteps.Error()}
+		}
 		return nil, &pr
 	}
 	return fromLang(out), nil

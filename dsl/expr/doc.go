@@ -12,10 +12,15 @@
 //
 // An artifact in an expression: opaque, so that an expression can choose among artifacts but not look inside.
 //
+// # Secret
+//
+// ${secret.NAME} is opaque too, and more so: it is a whole expression or nothing. It is never compiled, so no
+// operator or function can come near it.
+//
 // # Invariants
 //
 // Expressions are pure and bounded: an allow-list of functions without clock, randomness, files or
-// environment, results in a fixed order, a bound on source length, nodes, nesting of predicates and memory.
+// environment, results in a fixed order, a bound on source length, nodes, nesting of predicates, their runs and memory.
 //
 // # Where to add things
 //

@@ -53,6 +53,24 @@ func TestExpressionsGiveTypedValues(t *testing.T) {
 	}
 }
 
+func TestExpressionsHaveStaticTypes(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		"params.lr": "float", "params.iters": "int", "params.iters + 1": "int", "params.name": "string", "params.on": "bool",
+		"params.list": "[]int", "map(params.list, # + 1)": "a list", "params.map": "a map", "params": "a map", "base.model": "an artifact",
+		"params.on ? 1 : 'a'": "any value", "params.map.a": "int",
+	} {
+		sc, _ := scope()
+		p, problems := expr.Compile(expr.Parse(src), sc, "")
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if got := p.Type(); got != want {
+			t.Errorf("%s is %s, want %s", src, got, want)
+		}
+	}
+}
+
 func TestMistakesAreFoundWithTheirPlace(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ src, at, summary, hint string }{
@@ -204,4 +222,38 @@ func FuzzExpression(f *testing.F) {
 			_, _ = p.Run(values)
 		}
 	})
+}
+
+func TestNestedPredicatesEnd(t *testing.T) {
+	t.Parallel()
+	long := make([]any, 100_000)
+	for i := range long {
+		long[i] = int64(i)
+	}
+	values := expr.Values{}
+	values.Set("params", map[string]any{"long": long, "list": []any{int64(1), int64(2), int64(3)}})
+	sc := &expr.Scope{Vars: map[string]*expr.Var{"params": expr.TypeOf("params", map[string]any{"long": long, "list": long[:3]})}}
+	for src, want := range map[string]any{
+		"all(params.long, all(params.long, all(params.long, true)))":            nil,
+		"let r = 1..9000; count(r, any(r, # < 0)) == 0":                         nil,
+		"sum(map(params.list, sum(params.list, # * 2)))":                        int64(36),
+		"map(params.list, len(filter(params.list, # > 1)))":                     []any{int64(2), int64(2), int64(2)},
+		"filter(params.list, let x = #; any(params.list, # == x + 1))":          []any{int64(1), int64(2)},
+		"all(params.list, none(params.list, # > 3 or any(params.list, # > 9)))": true,
+	} {
+		prog, problems := expr.Compile(expr.Parse(src), sc, "")
+		if len(problems) > 0 {
+			t.Errorf("%s: %v", src, problems)
+			continue
+		}
+		for range 2 { // the second run counts anew
+			got, p := prog.Run(values)
+			switch {
+			case want == nil && (p == nil || !strings.Contains(p.Summary, "run more than 2000000 times")):
+				t.Errorf("%s: have %v, %v", src, got, p)
+			case want != nil && (p != nil || !cmp.Equal(want, got)):
+				t.Errorf("%s: want %v, have %v, %v", src, want, got, p)
+			}
+		}
+	}
 }

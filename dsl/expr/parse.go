@@ -2,6 +2,7 @@ package expr
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -30,6 +31,7 @@ type Parsed struct {
 	Problems []Problem // of syntax; nothing else is known then
 
 	root  ast.Node
+	roots []string // every name in it, sorted, once each
 	chain []string // the whole expression is this chain
 }
 
@@ -62,7 +64,13 @@ func Parse(source string) *Parsed {
 			}
 		}
 	})
+	for name := range locals {
+		p.roots = append(p.roots, name)
+	}
 	walk(p.root, func(n ast.Node) {
+		if id, ok := n.(*ast.IdentifierNode); ok {
+			p.roots = append(p.roots, id.Value)
+		}
 		chain, id := chainOf(n)
 		if id == nil || inner[n] {
 			return
@@ -79,6 +87,8 @@ func Parse(source string) *Parsed {
 			p.Uses = append(p.Uses, Use{Chain: chain, From: id.Location().From, To: id.Location().To})
 		}
 	})
+	slices.Sort(p.roots)
+	p.roots = slices.Compact(p.roots)
 	if chain, id := chainOf(unwrap(p.root)); id != nil && !locals[id.Value] {
 		p.chain = chain
 	}

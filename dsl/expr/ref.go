@@ -15,6 +15,7 @@ type Target struct {
 	ID   string // of the node
 	Port string
 	Kind artifact.Kind
+	Cell string // the matrix cells of the node, in brackets: "[seed=1]"
 	Sub  string // slash-separated path inside the port; "" is all of it
 }
 

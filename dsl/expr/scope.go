@@ -3,6 +3,8 @@ package expr
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/expr-lang/expr/types"
 )
@@ -12,6 +14,8 @@ type Var struct {
 	typ    types.Type      // nil: any
 	Fields map[string]*Var // of maps with known keys
 	What   string          // how messages call it: "stage base", "params"
+
+	sign string // made once
 }
 
 // Artifact is the type of a port, Artifacts of a list of them.
@@ -87,23 +91,78 @@ type Scope struct {
 	Vars map[string]*Var
 	// Absent explains names that exist elsewhere but not here: "the stage has no matrix".
 	Absent map[string]string
-
-	env types.Map
+	// Outer is asked for names that neither has: what many scopes share is kept once.
+	Outer *Scope
+	// Terse leaves out near names: finding them takes time where there are thousands.
+	Terse bool
 }
 
-func (s *Scope) native() types.Map {
-	if s.env == nil {
-		s.env = make(types.Map, len(s.Vars))
-		for k, v := range s.Vars {
-			s.env[k] = v.native()
+// Lookup is the type of a name, nil when it is none here.
+func (s *Scope) Lookup(name string) *Var {
+	for ; s != nil; s = s.Outer {
+		if v := s.Vars[name]; v != nil {
+			return v
+		}
+		if _, absent := s.Absent[name]; absent {
+			return nil
 		}
 	}
-	return s.env
+	return nil
+}
+
+// absent is why a name is not available here.
+func (s *Scope) absent(name string) (why string, ok bool) {
+	for ; s != nil && !ok; s = s.Outer {
+		why, ok = s.Absent[name]
+	}
+	return why, ok
+}
+
+// native is the types of the names that an expression uses, for expr-lang.
+func (s *Scope) native(names []string) types.Map {
+	env := make(types.Map, len(names))
+	for _, name := range names {
+		if v := s.Lookup(name); v != nil {
+			env[name] = v.native()
+		}
+	}
+	return env
+}
+
+// Signature tells apart scopes in which an expression may mean different things: it is equal where the types of all
+// names used are.
+func (s *Scope) Signature(p *Parsed) string {
+	var b strings.Builder
+	for _, name := range p.roots {
+		if v := s.Lookup(name); v != nil {
+			b.WriteString(name + "=" + v.signature() + ";")
+		}
+	}
+	return b.String()
+}
+
+func (v *Var) signature() string {
+	switch {
+	case v.sign != "":
+	case v.Fields != nil:
+		var b strings.Builder
+		b.WriteByte('{')
+		for _, name := range v.fieldNames() {
+			b.WriteString(strconv.Quote(name) + ":" + v.Fields[name].signature() + ",")
+		}
+		b.WriteByte('}')
+		v.sign = b.String()
+	case v.typ == nil:
+		v.sign = "any"
+	default:
+		v.sign = v.typ.String()
+	}
+	return v.sign
 }
 
 // find follows a chain of names as far as types are known. found says how many names were.
 func (s *Scope) find(chain []string) (v *Var, found int) {
-	v = s.Vars[chain[0]]
+	v = s.Lookup(chain[0])
 	if v == nil {
 		return nil, 0
 	}
@@ -120,13 +179,32 @@ func (s *Scope) find(chain []string) (v *Var, found int) {
 	return v, len(chain)
 }
 
+// plain says whether a chain leads through maps with known keys all the way, so that its types are right.
+func (s *Scope) plain(chain []string) (v *Var, ok bool) {
+	v = s.Lookup(chain[0])
+	for _, name := range chain[1:] {
+		if v == nil {
+			return nil, false
+		}
+		v = v.Fields[name]
+	}
+	return v, v != nil
+}
+
 func (s *Scope) names() []string {
-	names := make([]string, 0, len(s.Vars))
-	for k := range s.Vars {
-		names = append(names, k)
+	var names []string
+	if s.Terse {
+		return nil
+	}
+	for sc := s; sc != nil; sc = sc.Outer {
+		for k := range sc.Vars {
+			if s.Lookup(k) != nil {
+				names = append(names, k)
+			}
+		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 func (v *Var) fieldNames() []string {

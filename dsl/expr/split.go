@@ -20,6 +20,9 @@ type Problem struct {
 	Hint     string
 }
 
+// maxParts bounds the expressions of one text: finding the place of each goes through the text.
+const maxParts = 1000
+
 // Lead is how many characters stand before an expression's source: "${".
 const Lead = 2
 
@@ -36,6 +39,7 @@ func Split(s string) (parts []Part, nth int, p *Problem) {
 			lit.Reset()
 		}
 	}
+	count := 0
 	for i := 0; i < len(s); {
 		switch {
 		case strings.HasPrefix(s[i:], "$${"):
@@ -43,7 +47,7 @@ func Split(s string) (parts []Part, nth int, p *Problem) {
 			i += 3
 			nth++
 		case strings.HasPrefix(s[i:], "${"):
-			end := closing(s, i+2)
+			end := Closing(s, i+2)
 			if end < 0 {
 				return nil, nth, &Problem{From: 0, To: 2, Summary: "the expression is not closed", Hint: "end it with }, or write $${ for a plain ${"}
 			}
@@ -51,13 +55,20 @@ func Split(s string) (parts []Part, nth int, p *Problem) {
 			if strings.TrimSpace(src) == "" {
 				return nil, nth, &Problem{From: 0, To: utf8.RuneCountInString(src) + 3, Summary: "the expression is empty", Hint: "write $${ for a plain ${"}
 			}
+			if count++; count > maxParts {
+				return nil, nth, &Problem{From: 0, To: 2, Summary: "the text holds more than 1000 expressions"}
+			}
 			flush()
 			parts = append(parts, Part{Source: src, IsExpr: true, Nth: nth})
 			nth += strings.Count(s[i:end+1], "${")
 			i = end + 1
 		default:
-			lit.WriteByte(s[i])
-			i++
+			next := strings.IndexByte(s[i+1:], '$') + 1
+			if next == 0 {
+				next = len(s) - i
+			}
+			lit.WriteString(s[i : i+next])
+			i += next
 		}
 	}
 	flush()
@@ -72,8 +83,9 @@ func Whole(parts []Part) (Part, bool) {
 	return Part{}, false
 }
 
-// closing finds the } that ends an expression: braces of maps and predicates nest, text in quotes is skipped.
-func closing(s string, i int) int {
+// Closing finds the } that ends an expression whose source begins at byte i, -1 when none does: braces of maps and
+// predicates nest, text in quotes is skipped.
+func Closing(s string, i int) int {
 	depth := 0
 	for ; i < len(s); i++ {
 		switch c := s[i]; c {

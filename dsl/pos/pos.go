@@ -2,7 +2,9 @@ package pos
 
 import (
 	"fmt"
+	"sort"
 	"strings"
+	"unicode/utf8"
 )
 
 // File is a text that positions point into.
@@ -15,7 +17,11 @@ type File struct {
 	Via    Span // the `extends` entry that loaded it; zero for the recipe itself
 
 	starts []int // byte offset of each line
+	chars  []int // characters before each stretch of bytes; nil when every character is a byte
 }
+
+// stretch is how many bytes lie between two places where characters were counted: lines may be megabytes long.
+const stretch = 512
 
 // NewFile makes a file and indexes its lines.
 func NewFile(name, path, dir, text string) *File {
@@ -25,7 +31,34 @@ func NewFile(name, path, dir, text string) *File {
 			f.starts = append(f.starts, i+1)
 		}
 	}
+	if strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		f.chars = make([]int, 0, len(text)/stretch+1)
+		count := 0
+		for i := 0; i < len(text); i++ {
+			if i%stretch == 0 {
+				f.chars = append(f.chars, count)
+			}
+			if utf8.RuneStart(text[i]) {
+				count++
+			}
+		}
+	}
 	return f
+}
+
+// before is how many characters begin before a byte offset.
+func (f *File) before(offset int) int {
+	if f.chars == nil {
+		return offset
+	}
+	i := min(offset/stretch, len(f.chars)-1)
+	count := f.chars[i]
+	for k := i * stretch; k < offset; k++ {
+		if utf8.RuneStart(f.Text[k]) {
+			count++
+		}
+	}
+	return count
 }
 
 // NewInline makes the text of a command-line override; name is how it was given, such as "-p lr=1e-5".
@@ -58,14 +91,27 @@ func (f *File) Offset(line, col int) int {
 	if line > len(f.starts) {
 		return len(f.Text)
 	}
-	off := f.starts[line-1]
-	for i := range f.Text[off:] {
-		if col <= 1 || f.Text[off+i] == '\n' {
-			return off + i
-		}
-		col--
+	off, end := f.starts[line-1], len(f.Text)
+	if line < len(f.starts) {
+		end = f.starts[line] - 1
 	}
-	return len(f.Text)
+	want := f.before(off) + max(col-1, 0)
+	if f.chars == nil {
+		return min(want, end)
+	}
+	// From the last stretch that begins too early, character by character.
+	i := sort.Search(len(f.chars), func(i int) bool { return f.chars[i] >= want }) - 1
+	for count, at := f.before(max(off, i*stretch)), max(off, i*stretch); ; at++ {
+		switch {
+		case at >= end:
+			return end
+		case !utf8.RuneStart(f.Text[at]):
+		case count >= want:
+			return at
+		default:
+			count++
+		}
+	}
 }
 
 // At is the position of a byte offset.
@@ -79,7 +125,7 @@ func (f *File) At(offset int) Pos {
 			hi = mid
 		}
 	}
-	return Pos{File: f, Line: lo + 1, Col: len([]rune(f.Text[f.starts[lo]:offset])) + 1}
+	return Pos{File: f, Line: lo + 1, Col: f.before(offset) - f.before(f.starts[lo]) + 1}
 }
 
 // Pos is a place in a file.

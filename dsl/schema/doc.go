@@ -2,6 +2,7 @@
 // complete and check while typing.
 //
 //	[]engine.Stage -> param.Schema -> Stage (one stage's `with`) | Recipe (the language, `with` by `uses`) -> Files -> Write
+//	workspace.File -> Workspace (belay.yaml) -> Files
 //
 // # Invariants
 //

@@ -17,9 +17,12 @@ func expressionDef() object {
 	}
 }
 
+// form is how values are written: in recipes expressions may stand for most of them, and key+ for a longer list.
+type form struct{ recipe bool }
+
 // field is the schema of one parameter. top fields that are not required may be null, which means not given.
-func field(f *param.Field) object {
-	s := value(f)
+func (m form) field(f *param.Field) object {
+	s := m.value(f)
 	if !f.Required {
 		s = orNull(s)
 	}
@@ -48,8 +51,13 @@ func orNull(s object) object {
 }
 
 // value is the schema of a value of a field's type, or of an expression for it.
-func value(f *param.Field) object {
-	or := func(s ...any) object { return object{"anyOf": append(s, expression())} }
+func (m form) value(f *param.Field) object {
+	or := func(s object) object {
+		if !m.recipe {
+			return s
+		}
+		return object{"anyOf": []any{s, expression()}}
+	}
 	bounded := func(t string) object {
 		s := object{"type": t}
 		if f.Min != nil {
@@ -74,11 +82,11 @@ func value(f *param.Field) object {
 	case param.Bool:
 		return or(object{"type": "boolean"})
 	case param.List:
-		return or(object{"type": "array", "items": value(f.Elem)})
+		return or(object{"type": "array", "items": m.value(f.Elem)})
 	case param.Map:
-		return or(object{"type": "object", "additionalProperties": value(f.Elem)})
+		return or(object{"type": "object", "additionalProperties": m.value(f.Elem)})
 	case param.Object:
-		return or(properties(f.Fields, true))
+		return or(m.properties(f.Fields, true))
 	case param.Input:
 		return path
 	case param.Inputs:
@@ -90,13 +98,13 @@ func value(f *param.Field) object {
 }
 
 // properties is the schema of a map with the given fields, their aliases included.
-func properties(fields []param.Field, required bool) object {
+func (m form) properties(fields []param.Field, required bool) object {
 	props := object{}
 	for i := range fields {
 		f := &fields[i]
-		props[f.Name] = field(f)
+		props[f.Name] = m.field(f)
 		for _, alias := range f.Aliases {
-			s := field(f)
+			s := m.field(f)
 			s["description"] = "another name of " + f.Name
 			props[alias] = s
 		}
@@ -107,17 +115,16 @@ func properties(fields []param.Field, required bool) object {
 		for j := range f.Fields {
 			for _, alias := range f.Fields[j].Aliases {
 				if _, taken := props[alias]; !taken {
-					s := field(&f.Fields[j])
+					s := m.field(&f.Fields[j])
 					s["description"] = "another name of " + f.Name + "." + f.Fields[j].Name
 					props[alias] = s
 				}
 			}
 		}
 	}
-	s := object{
-		"type": "object", "properties": props, "additionalProperties": false,
-		// key+ appends to a list of an extended recipe.
-		"patternProperties": object{`.\+$`: object{"type": "array"}},
+	s := object{"type": "object", "properties": props, "additionalProperties": false}
+	if m.recipe {
+		s["patternProperties"] = object{`.\+$`: object{"type": "array"}} // key+ appends to a list of an extended recipe
 	}
 	if must := requirements(fields); required && len(must) > 0 {
 		s["allOf"] = must

@@ -8,6 +8,8 @@ import (
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/param"
 )
 
@@ -27,6 +29,9 @@ func Files(stages []engine.Stage) (map[string][]byte, error) {
 		return nil, err
 	}
 	out[RecipeName] = b
+	if out[WorkspaceName], err = Workspace(); err != nil {
+		return nil, err
+	}
 	for _, s := range stages {
 		name := s.Describe().Name
 		if out[StageName(name)], err = Stage(s); err != nil {
@@ -43,7 +48,7 @@ func Stage(stage engine.Stage) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of stage %s: %w", spec.Name, err)
 	}
-	s := properties(schema.Fields, true)
+	s := form{recipe: true}.properties(schema.Fields, true)
 	s["$schema"] = draft
 	s["title"] = spec.Name
 	if spec.Doc != "" {
@@ -64,7 +69,7 @@ func Recipe(stages []engine.Stage) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("schema of stage %s: %w", spec.Name, err)
 		}
-		with := properties(schema.Fields, false)
+		with := form{recipe: true}.properties(schema.Fields, false)
 		if spec.Doc != "" {
 			with["description"] = spec.Doc
 		}
@@ -131,7 +136,7 @@ func parameter() object {
 		"properties": object{
 			"type":    object{"enum": ast.ParamTypes()},
 			"default": object{}, "min": number, "max": number,
-			"enum": object{"type": "array"}, "doc": object{"type": "string"},
+			"enum": object{"type": "array"}, "kind": object{"enum": artifact.Kinds(), "description": "of artifacts"}, "doc": object{"type": "string"},
 		},
 	}
 	return object{
@@ -145,7 +150,7 @@ func parameter() object {
 }
 
 func layoutBlock() object {
-	s := orNull(properties(compile.LayoutSchema().Fields, false))
+	s := orNull(form{recipe: true}.properties(compile.LayoutSchema().Fields, false))
 	s["description"] = "layout for every stage that takes one"
 	return s
 }
@@ -153,22 +158,37 @@ func layoutBlock() object {
 func stage(kinds []string, byKind []any) object {
 	scalarOr := func(s object) object { return object{"anyOf": []any{s, expression(), object{"type": "null"}}} }
 	maps := object{"type": "array", "items": object{"type": "object", "minProperties": 1}}
+	oneOrMore := func(s object, key string, one object) {
+		props, _ := s["properties"].(object)
+		old, _ := props[key].(object)
+		more := object{"anyOf": []any{one, object{"anyOf": old["anyOf"]}}}
+		if old["anyOf"] == nil {
+			more = object{"anyOf": []any{one, object{"type": old["type"]}}}
+		}
+		if doc, given := old["description"]; given {
+			more["description"] = doc
+		}
+		props[key] = more
+	}
+	retry := form{recipe: true}.properties(compile.RetrySchema().Fields, true)
+	oneOrMore(retry, "on", object{"enum": fault.Classes()})
+	resources := form{recipe: true}.properties(compile.ResourcesSchema().Fields, true)
+	oneOrMore(resources, "mutex", object{"type": "string"})
+	oneOrMore(resources, "memory", object{"type": "integer", "minimum": 1})
 	s := object{
 		"type": "object", "additionalProperties": false,
 		"properties": object{
-			"uses":    object{"enum": kinds, "description": "the stage kind"},
-			"with":    object{"type": []string{"object", "null"}, "description": "its parameters"},
-			"when":    object{"type": []string{"boolean", "string", "null"}, "description": "a condition over params, matrix, model, parallel and env"},
-			"matrix":  object{"anyOf": []any{expression(), object{"type": "null"}, object{"type": "object", "minProperties": 1, "properties": object{"include": maps, "exclude": maps}, "additionalProperties": object{"anyOf": []any{object{"type": "array", "minItems": 1}, expression()}}}}, "description": "axes whose every combination is an instance; ${stage.matrix} takes over another's"},
-			"needs":   object{"anyOf": []any{object{"type": "string"}, object{"type": "array", "items": object{"type": "string"}}, object{"type": "null"}}, "description": "stages to wait for without reading them"},
-			"on":      object{"type": []string{"string", "null"}, "description": "the target it runs on"},
-			"retries": scalarOr(object{"type": "integer", "minimum": 0, "maximum": 100}),
-			"timeout": object{"type": []string{"string", "null"}, "description": "90s, 30m, 2h30m"},
-			"cache":   scalarOr(object{"type": "boolean"}),
-			"doc":     object{"type": []string{"string", "null"}},
-			"resources": object{"type": []string{"object", "null"}, "additionalProperties": false, "properties": object{
-				"cpu": scalarOr(object{"type": "integer", "minimum": 1}),
-			}},
+			"uses":      object{"anyOf": []any{object{"enum": kinds}, object{"type": "string", "pattern": `^\.{0,2}/|\.ya?ml$`}}, "description": "the stage kind, or the path of a recipe"},
+			"with":      object{"type": []string{"object", "null"}, "description": "its parameters"},
+			"when":      object{"type": []string{"boolean", "string", "null"}, "description": "a condition over params, matrix, model, parallel and env"},
+			"matrix":    object{"anyOf": []any{expression(), object{"type": "null"}, object{"type": "object", "minProperties": 1, "properties": object{"include": maps, "exclude": maps}, "additionalProperties": object{"anyOf": []any{object{"type": "array", "minItems": 1}, expression()}}}}, "description": "axes whose every combination is an instance; ${stage.matrix} takes over another's"},
+			"needs":     object{"anyOf": []any{object{"type": "string"}, object{"type": "array", "items": object{"type": "string"}}, object{"type": "null"}}, "description": "stages to wait for without reading them"},
+			"on":        object{"type": []string{"string", "null"}, "description": "the target it runs on"},
+			"retries":   object{"anyOf": []any{object{"type": "integer", "minimum": 0, "maximum": 100}, retry, expression(), object{"type": "null"}}, "description": "further attempts after a failure"},
+			"timeout":   object{"type": []string{"string", "null"}, "description": "90s, 30m, 2h30m"},
+			"cache":     scalarOr(object{"type": "boolean"}),
+			"doc":       object{"type": []string{"string", "null"}},
+			"resources": object{"anyOf": []any{resources, expression(), object{"type": "null"}}, "description": "what it claims while it runs"},
 		},
 		"patternProperties": object{`.\+$`: object{"type": "array"}},
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/belay-ml/belay/dsl/internal/dsltest"
 	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/dsl/schema"
+	"github.com/belay-ml/belay/dsl/workspace"
 )
 
 func compiled(t *testing.T, text []byte) *jsonschema.Schema {
@@ -110,6 +111,26 @@ func TestRecipeSchemaAgreesWithChecker(t *testing.T) {
 		{"env as text", score("") + "\nenv: A", false},
 		{"outputs", score("") + "\noutputs: {a: \"${s.metrics}\"}", true},
 		{"outputs that are no expressions", score("") + "\noutputs: {a: b}", false},
+		{"a retry policy", score("retries: {max: 3, on: [network, timeout], backoff: 10s}, "), true},
+		{"a retry policy for one kind of error", score("retries: {max: 3, on: data}, "), true},
+		{"a retry policy by expression", score("retries: {max: \"${1 + 1}\", on: \"${['any']}\"}, "), true},
+		{"a retry policy without a number", score("retries: {on: [network]}, "), false},
+		{"a retry policy for an unknown kind of error", score("retries: {max: 1, on: [disk]}, "), false},
+		{"one unknown kind of error", score("retries: {max: 1, on: disk}, "), false},
+		{"an unknown key of a retry policy", score("retries: {max: 1, times: 3}, "), false},
+		{"too many retries", score("retries: {max: 101}, "), false},
+		{"all resources", score("resources: {cpu: 2, memory: 8GiB, npu: 1, net: true, mutex: [a, b]}, "), true},
+		{"one mutex and bytes", score("resources: {memory: 1024, mutex: a}, "), true},
+		{"no memory", score("resources: {memory: 0}, "), false},
+		{"no devices", score("resources: {npu: 0}, "), false},
+		{"a number as mutex", score("resources: {mutex: 3}, "), false},
+		{"a number in mutex", score("resources: {mutex: [3]}, "), false},
+		{"text as net", score("resources: {net: fast}, "), false},
+		{"a recipe as a stage", head + "stages: {s: {uses: ./block.yaml, with: {n: 1}}}", true},
+		{"a recipe by its ending", head + "stages: {s: {uses: block.yaml}}", true},
+		{"a stage that is no kind and no path", head + "stages: {s: {uses: block}}", false},
+		{"an artifact parameter", score("") + "\nparams: {a: {type: artifact, kind: hf-model, default: m}}", true},
+		{"an unknown artifact kind", score("") + "\nparams: {a: {type: artifact, kind: model, default: m}}", false},
 		{"a model map", score("") + "\nmodel: {family: llama}", true},
 		{"a model list", score("") + "\nmodel: [llama]", false},
 	}
@@ -117,7 +138,7 @@ func TestRecipeSchemaAgreesWithChecker(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for name, data := range map[string]string{"recipe.yaml": c.recipe, "m": ""} {
+			for name, data := range map[string]string{"recipe.yaml": c.recipe, "m": "", "block.yaml": "belay: 1\nparams: {n: 0}\nstages: {s: {uses: score, with: {checkpoints: m}}}"} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
 					t.Fatal(err)
 				}
@@ -129,6 +150,35 @@ func TestRecipeSchemaAgreesWithChecker(t *testing.T) {
 				t.Errorf("want good %v; checker: %v; schema: %v", c.good, l.Err(), err)
 			}
 		})
+	}
+}
+
+// TestWorkspaceSchemaAgreesWithChecker is the same for belay.yaml.
+func TestWorkspaceSchemaAgreesWithChecker(t *testing.T) {
+	t.Parallel()
+	text, err := schema.Workspace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := compiled(t, text)
+	for text, good := range map[string]bool{
+		"belay: 1": true, "belay: 2": false, "null": true, "[1]": false, "belya: 1": false,
+		"remote: {url: file:///x, push: false}": true, "remote: {parallel: 0}": false, "remote: {url: 3}": false, "remote: {urls: x}": false,
+		"secrets: {A: {env: B}, C: {file: d}, E: {command: f}}": true, "secrets: {A: {}}": false, "secrets: {A: {env: B, file: C}}": false,
+		"secrets: {A: {env: \"\"}}": false, "secrets: {A: {env: B, file: \"\"}}": true, "secrets: {A: {value: x}}": false, "secrets: {A-B: {env: C}}": false,
+		"secrets: {A: x}": false, "secrets: null": true, "secrets: {A: {env: B, command: null}}": true,
+		"hooks: [{run: x, on: [done]}]": true, "hooks: [{run: x, on: [never]}]": false, "gc: {days: 3}": true, "gc: {days: -1}": false,
+		"resources: {cpu: 2, memory: 8GiB}": true, "resources: {net: 0}": false, "remote: {url: \"${secret.A}\", parallel: \"${1}\"}": false,
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, workspace.Name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, l := workspace.Load(dir)
+		n, _ := ast.Parse(pos.NewFile(workspace.Name, "", dir, text))
+		if err := s.Validate(jsonValue(n.Value())); l.HasErrors() == good || (err != nil) == good {
+			t.Errorf("%s: want good %v; checker: %v; schema: %v", text, good, l.Err(), err)
+		}
 	}
 }
 
@@ -172,8 +222,8 @@ func TestStageSchemasCompileAndHoldRequired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != len(dsltest.Stages())+1 {
-		t.Errorf("want a file a stage and one for recipes, have %d", len(files))
+	if len(files) != len(dsltest.Stages())+2 {
+		t.Errorf("want a file a stage, one for recipes and one for workspaces, have %d", len(files))
 	}
 	for name, text := range files {
 		s := compiled(t, text)
@@ -213,7 +263,7 @@ func TestWriteReplacesAndRemoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
-	if stale, err := schema.Stale(dsltest.Stages(), read); err != nil || len(stale) != len(dsltest.Stages())+1 {
+	if stale, err := schema.Stale(dsltest.Stages(), read); err != nil || len(stale) != len(dsltest.Stages())+2 {
 		t.Fatalf("want all stale, have %v, %v", stale, err)
 	}
 	if err := schema.Write(dir, dsltest.Stages()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
@@ -75,6 +76,9 @@ type Resources struct {
 	Net    int    `yaml:"net" default:"4" min:"1" doc:"stages that may use the network at once"`
 }
 
+// secretName is what expressions can name: ${secret.TOKEN}.
+var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 // Schema describes the file, for checks and JSON Schemas.
 func Schema() (param.Schema, error) { return param.Of(File{}) }
 
@@ -83,7 +87,6 @@ func Schema() (param.Schema, error) { return param.Of(File{}) }
 func Load(dir string) (*File, diag.List) {
 	var l diag.List
 	path := filepath.Join(dir, Name)
-	out := &File{Dir: dir}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		text = nil
@@ -92,7 +95,14 @@ func Load(dir string) (*File, diag.List) {
 		l.Errorf(pos.Span{Start: pos.Pos{File: at}, End: pos.Pos{File: at}}, "", "read workspace file: %v", err)
 		return nil, l
 	}
-	f := pos.NewFile(Name, path, dir, string(text))
+	return Parse(dir, string(text))
+}
+
+// Parse reads the text of the workspace file of a folder.
+func Parse(dir, text string) (*File, diag.List) {
+	var l diag.List
+	out := &File{Dir: dir}
+	f := pos.NewFile(Name, filepath.Join(dir, Name), dir, text)
 	root := ast.MapOf(pos.Of(f, 0, 0))
 	if strings.TrimSpace(f.Text) != "" {
 		n, diags := ast.Parse(f)
@@ -115,6 +125,9 @@ func Load(dir string) (*File, diag.List) {
 		l.Errorf(root.Span, "", "read workspace file: %v", err)
 		return nil, l
 	}
+	if out.checkHooks(root, &l); l.HasErrors() {
+		return nil, l
+	}
 	return out, l
 }
 
@@ -129,5 +142,47 @@ func (*File) decode(root *ast.Node, l *diag.List) map[string]any {
 	for _, p := range problems {
 		l.Add(check.Place(p, root, root.Span, "the workspace file"))
 	}
+	if len(problems) == 0 {
+		secrets(root, l)
+		sizes(root, l)
+		checkRemote(root, l)
+	}
 	return values
+}
+
+// secrets checks that each secret comes from one place.
+func secrets(root *ast.Node, l *diag.List) {
+	p := root.Find("secrets")
+	if p == nil {
+		return
+	}
+	for _, s := range p.Value.Pairs {
+		var from []string
+		for _, f := range s.Value.Pairs {
+			if f.Value.Kind == ast.Text && f.Value.Text != "" {
+				from = append(from, f.Key.Text)
+			}
+		}
+		switch name := s.Key.Text; {
+		case !secretName.MatchString(name):
+			l.Errorf(s.Key.Span, "use letters, digits and _", "bad secret name %q", name)
+		case len(from) == 0:
+			l.Errorf(s.Key.Span, fmt.Sprintf("write %s: {env: VARIABLE}, {file: PATH} or {command: LINE}", name), "secret %s does not say where it comes from", name)
+		case len(from) > 1:
+			l.Errorf(s.Key.Span, "keep one of them", "secret %s comes from %s", name, strings.Join(from, " and "))
+		}
+	}
+}
+
+// sizes checks the values that are sizes.
+func sizes(root *ast.Node, l *diag.List) {
+	for _, path := range [][]string{{"resources", "memory"}, {"gc", "max_size"}} {
+		at, _, rest := root.Follow(path)
+		if len(rest) > 0 || at.Kind != ast.Text || at.Text == "" {
+			continue
+		}
+		if _, err := param.Bytes(at.Text); err != nil {
+			l.Errorf(at.Span, "", "%s: %v", strings.Join(path, "."), err)
+		}
+	}
 }

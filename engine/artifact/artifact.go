@@ -1,5 +1,7 @@
 package artifact
 
+import "path/filepath"
+
 // Kind is what an artifact is, as far as stages must agree about it.
 type Kind string
 
@@ -16,6 +18,11 @@ const (
 	Dir         Kind = "dir"                 // any file or folder
 	Unspecified Kind = ""
 )
+
+// Kinds are the kinds that a recipe may name.
+func Kinds() []Kind {
+	return []Kind{HFModel, Tokenizer, Files, TokenIndex, Megatron, LoRA, Metrics, Text, Dir}
+}
 
 // Accepts says whether a port that wants kind want may be given an artifact of kind have: the same
 // kind, anything where any directory will do, and a model directory where its tokenizer is wanted.
@@ -48,6 +55,9 @@ func (p Port) Rel() string {
 	}
 	return p.Path
 }
+
+// Place is Rel in its one clean form with slashes, as manifests have it.
+func (p Port) Place() string { return filepath.ToSlash(filepath.Clean(p.Rel())) }
 
 // Digest is a SHA-256 in lower-case hex: of a file's bytes, or of a directory's canonical listing.
 type Digest string

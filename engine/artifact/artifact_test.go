@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -288,4 +289,31 @@ func FuzzDecodeManifest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// onErr is a context that does something whenever it is asked whether to end.
+type onErr struct {
+	context.Context
+	do func()
+}
+
+func (c onErr) Err() error {
+	c.do()
+	return c.Context.Err()
+}
+
+func TestAFileThatChangesWhileItIsReadIsAnError(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("one"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx := onErr{context.Background(), sync.OnceFunc(func() {
+		if err := os.WriteFile(path, []byte("two, longer"), 0o644); err != nil {
+			t.Error(err)
+		}
+	})}
+	if _, _, _, err := HashFile(ctx, path); err == nil || err.Error() != "read "+path+": the file changed meanwhile" {
+		t.Errorf("error %v", err)
+	}
 }

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/belay-ml/belay/engine/event"
@@ -72,4 +73,14 @@ func (s *Events) States(stage string) []string {
 		}
 	}
 	return out
+}
+
+// Wait polls until a condition holds; a minute later it gives up.
+func Wait(t testing.TB, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("what the test waits for does not happen")
+		}
+	}
 }

@@ -14,8 +14,10 @@
 //
 // # Sub packages
 //
-// terminal: bars on a terminal, plain lines elsewhere. record: a run's events.jsonl and run.json, written
-// and read. report: run.json as one HTML page, and graphs as SVG, dot, mermaid and text.
+// terminal: a live tree on a terminal, plain lines elsewhere. record: a run's events.jsonl and run.json, written
+// and read. report: run.json as one HTML page, plots of curves, and graphs as SVG, dot, mermaid and text. sheet: results
+// of matrix cells and of runs as one table. contrast: two runs, or two stages, side by side. export: a run in forms that
+// others read. hook: tells commands and web addresses that a run has ended.
 //
 // To add a sink, write a type with Emit in a sub package and join it in cmd with Tee.
 package event

@@ -9,7 +9,12 @@
 //
 // # Temporary
 //
-// Only an error that says so is retried, after the time that the other side asked for.
+// An error that says so may go away by itself: without a policy of the recipe's only such errors are retried, and not
+// before the time that the other side asked for.
+//
+// # Class
+//
+// A word for an error, for retry policies and records: timeout, temporary, else its band.
 //
 // # Invariants
 //

@@ -27,6 +27,8 @@ type Error struct {
 	// Temporary errors may go away by themselves; RetryAfter is how long the other side asked to wait.
 	Temporary  bool
 	RetryAfter time.Duration
+	// Timeout says that a stage did not end within its own timeout.
+	Timeout bool
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
@@ -74,24 +76,4 @@ func HintOf(err error) string {
 		err = e.Err
 	}
 	return ""
-}
-
-// Class is a word for a kind of error, for retry policies and run records.
-type Class string
-
-// The classes. Any stands for all of them in a policy, and is never the class of an error.
-const (
-	ClassTemporary Class = "temporary" // the stage says that trying again may help
-	ClassTimeout   Class = "timeout"   // no end within the stage's timeout
-	ClassNetwork   Class = "network"
-	ClassData      Class = "data"
-	ClassCompute   Class = "compute"
-	ClassCluster   Class = "cluster"
-	ClassInternal  Class = "internal"
-	ClassAny       Class = "any"
-)
-
-// Classes are the words that a retry policy may use.
-func Classes() []Class {
-	return []Class{ClassTemporary, ClassTimeout, ClassNetwork, ClassData, ClassCompute, ClassCluster, ClassInternal, ClassAny}
 }

@@ -3,6 +3,8 @@ package key
 import (
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/belay-ml/belay/engine/artifact"
 )
@@ -27,30 +29,105 @@ type Change struct {
 	Path string `json:"path,omitempty"` // of a parameter or input, or a variable's name
 	Old  string `json:"old,omitempty"`
 	New  string `json:"new,omitempty"`
+	Pos  string `json:"pos,omitempty"` // where the new value was written: "recipe.yaml:12:7", "-p lr"
+	// Was and From say where the bytes of an input came from before and now: a path, or "stage.port".
+	Was  string `json:"was,omitempty"`
+	From string `json:"from,omitempty"`
 	// Files says which files of an input differ, where both listings are known.
 	Files []FileChange `json:"files,omitempty"`
+	// Because says why the stage that made an input ran: "data: parameter style: ...".
+	Because string `json:"because,omitempty"`
 }
 
-// String tells the change in one line: `parameter lr: 1e-05 -> 2e-05`.
+// someFiles is how many changed files a line names.
+const someFiles = 3
+
+// String tells the change in one line: `parameter lr: 1e-05 -> 2e-05 (recipe.yaml:12:7)`.
 func (c Change) String() string {
-	name := string(c.Part)
-	if c.Path != "" {
-		name += " " + c.Path
+	text := c.Name() + c.What()
+	if c.Pos != "" {
+		text += " (" + c.Pos + ")"
 	}
-	old, now := c.show(c.Old), c.show(c.New)
+	if c.Because != "" {
+		text += ", because of " + c.Because
+	}
+	return text
+}
+
+// Name is what changed: "parameter lr".
+func (c Change) Name() string {
+	if c.Path == "" {
+		return string(c.Part)
+	}
+	return string(c.Part) + " " + c.Path
+}
+
+// What is how it changed, to follow its name: ": 1e-05 -> 2e-05".
+func (c Change) What() string {
+	old, now := around(c.show(c.Old), c.show(c.New))
 	switch {
+	case c.Old == "" && c.From != "":
+		return ": added, " + c.From
 	case c.Old == "":
-		return fmt.Sprintf("%s: added, %s", name, now)
+		return ": added, " + now
+	case c.New == "" && c.Was != "":
+		return ": removed, was " + c.Was
 	case c.New == "":
-		return fmt.Sprintf("%s: removed, was %s", name, old)
-	case c.Part == PartInput && len(c.Files) == 1:
-		return fmt.Sprintf("%s changed: %s", name, c.Files[0])
-	case c.Part == PartInput && len(c.Files) > 1:
-		return fmt.Sprintf("%s changed: %s and %d more", name, c.Files[0], len(c.Files)-1)
-	case c.Part == PartInput:
-		return fmt.Sprintf("%s changed: %s -> %s", name, old, now)
+		return ": removed, was " + old
+	case c.Part != PartInput:
+		return ": " + old + " -> " + now
+	case c.Was != c.From && c.Was != "":
+		return ": " + c.Was + " -> " + c.From
+	case len(c.Files) == 0 && c.From == "":
+		return " changed: " + old + " -> " + now
+	case len(c.Files) == 0, len(c.Files) == 1 && c.Files[0].Path == "" && c.From != "":
+		return " changed: " + c.From
 	}
-	return fmt.Sprintf("%s: %s -> %s", name, old, now)
+	var names []string
+	room := mostShown
+	for _, f := range c.Files[:min(len(c.Files), someFiles)] {
+		if room -= len(f.String()); room < 0 && len(names) > 0 {
+			break
+		}
+		names = append(names, f.String())
+	}
+	if more := len(c.Files) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	from := ""
+	if c.From != "" {
+		from = c.From + ": "
+	}
+	return " changed: " + from + strings.Join(names, ", ")
+}
+
+// Bounds on how much of a long value a line shows, in characters: in all, and before the first difference.
+const (
+	mostShown = 60
+	leadShown = 16
+)
+
+// around cuts two long values down to where they begin to differ.
+func around(old, now string) (string, string) {
+	a, b := []rune(old), []rune(now)
+	if len(a) <= mostShown && len(b) <= mostShown {
+		return old, now
+	}
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	cut := func(r []rune) string {
+		text := ""
+		if same > leadShown && len(b) > 0 && len(a) > 0 {
+			r, text = r[same-leadShown:], "..."
+		}
+		if len(r) > mostShown {
+			return text + string(r[:mostShown]) + "..."
+		}
+		return text + string(r)
+	}
+	return cut(a), cut(b)
 }
 
 // show undoes the canonical form where it hinders reading.
@@ -126,7 +203,15 @@ func (f FileChange) String() string {
 	if f.Path == "" {
 		return "the file " + f.What
 	}
-	return f.Path + " " + f.What
+	return readable(f.Path) + " " + f.What
+}
+
+// readable quotes names that could move a cursor.
+func readable(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // Files compares two listings sorted by path, as artifact.Tree.Under gives them.

@@ -2,6 +2,7 @@ package key
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -179,6 +180,47 @@ func TestDiffTellsWhatChanged(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestLongValuesAreShownWhereTheyBeginToDiffer(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", 100)
+	for _, c := range []struct{ old, now, want string }{
+		{`"` + long + `a"`, `"` + long + `b"`, `: ...` + long[:2*16] + `a" -> ...` + long[:2*16] + `b"`},
+		{`"a` + long + `"`, `"b"`, `: "a` + long[:2*58] + `... -> "b"`},
+		{"", `"` + long + `"`, `: added, "` + long[:2*59] + "..."},
+		{`"` + long + `"`, "", `: removed, was "` + long[:2*59] + "..."},
+	} {
+		if got := (Change{Part: PartParam, Path: "run", Old: c.old, New: c.now}).What(); got != c.want {
+			t.Errorf("have %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+func TestAChangedInputIsToldByWhatIsKnownOfIt(t *testing.T) {
+	t.Parallel()
+	d1, d2 := string(artifact.HashText("1")), string(artifact.HashText("2"))
+	files := func(names ...string) (out []FileChange) {
+		for _, n := range names {
+			out = append(out, FileChange{Path: n, What: "changed"})
+		}
+		return out
+	}
+	for want, c := range map[string]Change{
+		"input in changed: data.jsonl (r.yaml:1:2)":                                 {Was: "data.jsonl", From: "data.jsonl", Pos: "r.yaml:1:2"},
+		"input in: a.jsonl -> b.jsonl":                                              {Was: "a.jsonl", From: "b.jsonl"},
+		"input in changed: text.index":                                              {Was: "text.index", From: "text.index", Files: files("")},
+		"input in changed: base.model: a changed, b changed, c changed, and 2 more": {Was: "base.model", From: "base.model", Files: files("a", "b", "c", "d", "e")},
+		"input in changed: base.model: iter_0000002/mp_rank_00_000/model_optim_rng.pt changed, and 1 more": {Was: "base.model", From: "base.model",
+			Files: files("iter_0000002/mp_rank_00_000/model_optim_rng.pt", "iter_0000002/mp_rank_00_001/model_optim_rng.pt")},
+		`input in changed: dir: "a\x1b[2J" changed`:                          {Was: "dir", From: "dir", Files: files("a\x1b[2J")},
+		"input in changed: text.index, because of text: parameter a: 1 -> 2": {Was: "text.index", From: "text.index", Because: "text: parameter a: 1 -> 2"},
+	} {
+		c.Part, c.Path, c.Old, c.New = PartInput, "in", d1, d2
+		if got := c.String(); got != want {
+			t.Errorf("have %s\nwant %s", got, want)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // Lookup finds a field by its name or an alias; "lora.r" looks inside objects.
@@ -37,8 +39,8 @@ func (f *Field) within(x float64) bool {
 	return (f.Min == nil || x >= *f.Min) && (f.Max == nil || x <= *f.Max)
 }
 
-// want is what a value must be, in words: "an integer of 1 or more".
-func (f *Field) want() string {
+// Want is what a value must be, in words: "an integer of 1 or more".
+func (f *Field) Want() string {
 	s := f.Type.String()
 	switch {
 	case len(f.Enum) > 0:
@@ -75,6 +77,8 @@ func show(v any) string {
 		return strconv.Quote(x)
 	case float64:
 		return shortest(x)
+	case secret.Text:
+		return "a secret"
 	}
 	switch k := reflect.TypeOf(v).Kind(); k {
 	case reflect.Map:

@@ -53,7 +53,7 @@ func (n *normalizer) object(fields []Field, values map[string]any, path []string
 		}
 		if v, unknown = n.hoist(f, v, values, unknown, path); v == nil {
 			if f.Required {
-				n.add(at(path, f.Name), f.Doc, "missing parameter %s, want %s", f.Name, f.want())
+				n.add(at(path, f.Name), f.Doc, "missing parameter %s, want %s", f.Name, f.Want())
 				continue
 			}
 			if f.Default == nil {
@@ -149,14 +149,20 @@ func allNames(fields []Field) []string {
 func (n *normalizer) value(f *Field, v any, path []string) (norm any, ok bool) {
 	wrong := func() (any, bool) {
 		hint := ""
-		if _, isText := v.(string); !isText && f.Type == String {
-			hint = "put it in quotes"
+		switch v.(type) {
+		case secret.Text:
+			hint = "a secret is text that only the running stage knows"
+		case string:
+		default:
+			if f.Type == String {
+				hint = "put it in quotes"
+			}
 		}
 		have := show(v)
 		if f.Class == Secret {
 			have = "something else" // never the value
 		}
-		n.add(path, hint, "want %s, have %s", f.want(), have)
+		n.add(path, hint, "want %s, have %s", f.Want(), have)
 		return nil, false
 	}
 	switch f.Type {
@@ -268,7 +274,7 @@ func inputValue(v any) bool {
 	if s, ok := v.(string); ok {
 		return s != ""
 	}
-	if v == nil {
+	if _, isSecret := v.(secret.Text); isSecret || v == nil {
 		return false
 	}
 	k := reflect.TypeOf(v).Kind()

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 type layout struct {
@@ -182,6 +183,10 @@ func TestNormalizeGivesOneForm(t *testing.T) {
 			map[string]any{"tp": int64(4), "sp": true}},
 		{"one input where a list is wanted", map[string]any{"data": output{3}}, "data", []any{output{3}}},
 		{"inputs by name", map[string]any{"extra": map[string]any{"a": &output{1}, "b": "x"}}, "extra", nil},
+		{"a secret is text", map[string]any{"token": secret.Named("T")}, "token", secret.Named("T")},
+		{"a secret inside any value", map[string]any{"free": []any{secret.Named("T")}}, "free", []any{secret.Named("T")}},
+		{"a secret in a list of texts", map[string]any{"lora": map[string]any{"r": 8, "target": []any{secret.Named("T")}}}, "lora",
+			map[string]any{"r": int64(8), "alpha": 16.0, "target": []any{secret.Named("T")}}},
 		{"any value", map[string]any{"free": map[string]int{"a": 1}}, "free", map[string]any{"a": int64(1)}},
 		{"a typed list", map[string]any{"lora": map[string]any{"r": 8, "target": []string{"k"}}}, "lora",
 			map[string]any{"r": int64(8), "alpha": 16.0, "target": []any{"k"}}},
@@ -198,6 +203,8 @@ func TestNormalizeGivesOneForm(t *testing.T) {
 		})
 	}
 }
+
+const secretHint = "a secret is text that only the running stage knows"
 
 func TestNormalizeTellsProblems(t *testing.T) {
 	t.Parallel()
@@ -218,6 +225,10 @@ func TestNormalizeTellsProblems(t *testing.T) {
 		{"given twice", map[string]any{"seq_len": 1, "seq_length": 2}, Problem{[]string{"seq_length"}, "parameter seq_length is given twice, as seq_len and seq_length", "keep one of them"}},
 		{"a list for one input", map[string]any{"base": []any{"a", "b"}}, Problem{[]string{"base"}, "want an artifact or a path, have a list of 2", ""}},
 		{"a secret is not shown", map[string]any{"token": 12345}, Problem{[]string{"token"}, "want text, have something else", "put it in quotes"}},
+		{"a secret as input", map[string]any{"base": secret.Named("T")}, Problem{[]string{"base"}, "want an artifact or a path, have a secret", secretHint}},
+		{"a secret among inputs", map[string]any{"data": []any{"a", secret.Named("T")}}, Problem{[]string{"data"}, "want a list of artifacts or paths, have a list of 2", ""}},
+		{"a secret as number", map[string]any{"lr": secret.Named("T")}, Problem{[]string{"lr"}, "want a number from 0 to 1, have a secret", secretHint}},
+		{"a secret as a word", map[string]any{"stage": secret.Named("T")}, Problem{[]string{"stage"}, "want one of full, lora, have a secret", secretHint}},
 		{"not a number", map[string]any{"lr": math.NaN()}, Problem{[]string{"lr"}, "want a number from 0 to 1, have NaN", ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

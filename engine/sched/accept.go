@@ -13,7 +13,7 @@ import (
 // changed since. What is accepted makes nodes below it fresh as if it had run and made the same bytes. It gives
 // those nodes as they were before.
 func Accept(ctx context.Context, g *engine.Graph, st *store.Store, o Options) ([]NodePlan, error) {
-	p, want, force, err := newPlanner(g, st, o)
+	p, want, force, err := plannerOf(ctx, g, st, o)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func Accept(ctx context.Context, g *engine.Graph, st *store.Store, o Options) ([
 
 // OnlyVersion says whether a stale node would be fresh but for the version of its stage, or of the key's form.
 func (n *NodePlan) OnlyVersion() bool {
-	return n.Status == Stale && n.Key != "" && len(n.Changes) > 0 && !slices.ContainsFunc(n.Changes, func(c key.Change) bool {
+	return n.Status == Stale && n.Key != "" && len(n.Reason.Changes) > 0 && !slices.ContainsFunc(n.Reason.Changes, func(c key.Change) bool {
 		return c.Part != key.PartVersion && c.Part != key.PartFormat
 	})
 }

@@ -10,84 +10,69 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
-	"github.com/belay-ml/belay/engine/secret"
 	"github.com/belay-ml/belay/engine/store"
 )
 
-// Pauses between attempts double from the first to the longest.
-const (
-	firstPause   = time.Second
-	longestPause = time.Minute
-)
+// made is what execute gives besides an error.
+type made struct {
+	record   *store.Record
+	ran      bool // false when the result was there already
+	attempts []Attempt
+}
 
-// execute makes the result of a node, whose key's lock is held: scratch, attempts, publish. ran is false when the
-// result was there already.
-func (r *runner) execute(i, cpu int) (rec *store.Record, ran bool, err error) {
+// execute makes the result of a node, whose key's lock is held: scratch, attempts, publish.
+func (r *runner) execute(i, cpu int) (m made, err error) {
 	in, n := r.insts[i], &r.result.Nodes[i]
 	if r.mayReuse(i) {
 		// It may have been made between the first look and the lock.
 		if rec, ok := r.store.Lookup(r.ctx, n.Key); ok {
-			return rec, false, nil
+			return made{record: rec}, nil
 		}
+	}
+	m.ran = true
+	if err := r.secrets.ready(in); err != nil {
+		return m, err
 	}
 	began := r.opts.Now()
 	sc, err := r.store.Scratch(n.Key, in.spec.Resumable)
 	if err != nil {
-		return nil, false, r.explainDisk(err)
+		return m, r.store.Explain(err)
 	}
 	defer func() {
 		if err != nil {
-			err = r.explainDisk(errors.Join(err, sc.Close()))
+			err = r.store.Explain(errors.Join(err, sc.Close(r.ctx)))
 		}
 	}()
-	ev := r.events(i)
-	out, err := r.attempts(i, sc, cpu, ev)
+	out, err := r.attempts(i, sc, cpu, &m)
 	if err != nil {
-		return nil, true, err
+		return m, err
 	}
+	text, err := r.manifest(i, out, began)
+	if err != nil {
+		return m, err
+	}
+	m.record, err = r.store.Publish(r.ctx, sc, in.ports, out.Digests, text)
+	return m, err
+}
+
+// manifest says what made a node's result.
+func (r *runner) manifest(i int, out engine.Out, began time.Time) (artifact.Manifest, error) {
+	in, n := r.insts[i], &r.result.Nodes[i]
+	in.notePins(out.Notes)
 	m := artifact.Manifest{Stage: in.spec.Name, Version: in.spec.Version, Parents: r.nodes[i].inputs.parents,
-		Notes: secret.NewRedactor(in.secrets).Data(out.Notes),
+		Notes: r.secrets.cut.Data(out.Notes),
 		Made: artifact.Made{Belay: r.opts.Belay, Recipe: r.graph.Recipe, RecipeDigest: r.graph.Digest, Node: n.ID,
 			Host: r.opts.Host, At: began.UTC().Truncate(time.Second), Took: r.opts.Now().Sub(began)}}
 	if len(m.Notes) == 0 {
 		m.Notes = nil
 	}
-	if m.Parts, err = json.Marshal(n.Parts); err != nil {
-		return nil, true, err
-	}
-	rec, err = r.store.Publish(r.ctx, sc, in.ports, out.Digests, m)
-	return rec, true, err
-}
-
-// attempts runs a stage until it succeeds, fails for good, or has used up its retries.
-func (r *runner) attempts(i int, sc *store.Scratch, cpu int, ev event.Stage) (engine.Out, error) {
-	in := r.insts[i]
-	pause := firstPause
-	for attempt := 0; ; attempt++ {
-		out, err := r.attempt(i, sc, cpu, ev)
-		if err == nil || r.ctx.Err() != nil {
-			return out, err
-		}
-		var f *fault.Error
-		if !errors.As(err, &f) || !f.Temporary || attempt >= in.node.Retry.Max {
-			return out, err
-		}
-		wait := max(pause, f.RetryAfter)
-		ev.Warn(fmt.Sprintf("attempt %d of %d failed, trying again in %s: %v", attempt+1, in.node.Retry.Max+1, wait, err), nil)
-		if err := r.opts.Sleep(r.ctx, wait); err != nil {
-			return out, err
-		}
-		pause = min(2*pause, longestPause)
-		if err := sc.Empty(); err != nil {
-			return out, err
-		}
-	}
+	var err error
+	m.Parts, err = json.Marshal(n.Parts)
+	return m, err
 }
 
 func (r *runner) attempt(i int, sc *store.Scratch, cpu int, ev event.Stage) (engine.Out, error) {
@@ -103,11 +88,11 @@ func (r *runner) attempt(i int, sc *store.Scratch, cpu int, ev event.Stage) (eng
 		}
 		out.Ports[p.Name] = path
 	}
-	params, err := in.decode(r.nodes[i].inputs.refs)
+	params, err := in.decode(r.nodes[i].inputs.refs, r.secrets)
 	if err != nil {
 		return out, err
 	}
-	given := engine.In{Params: params, Work: sc.Work, CPU: cpu, Env: in.env, Events: ev}
+	given := engine.In{Params: params, Work: sc.Work, CPU: cpu, Env: in.env, Events: ev, Secrets: r.secrets.cut}
 	ctx := r.ctx
 	if in.node.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -116,14 +101,15 @@ func (r *runner) attempt(i int, sc *store.Scratch, cpu int, ev event.Stage) (eng
 	}
 	err = runStage(ctx, in.node.Stage, given, out)
 	if err != nil && ctx.Err() != nil && r.ctx.Err() == nil {
-		return out, fault.New(fault.Compute, "no end within its timeout of %s: %w", in.node.Timeout, err)
+		return out, &fault.Error{Code: fault.Compute, Timeout: true, Hint: "raise the timeout of the stage, or find out what it waits for",
+			Err: fmt.Errorf("no end within its timeout of %s: %w", in.node.Timeout, err)}
 	}
 	if err != nil {
 		return out, err
 	}
 	for _, p := range in.ports {
 		if _, err := os.Lstat(out.Ports[p.Name]); err != nil {
-			return out, fmt.Errorf("port %s was not written (%s)", p.Name, p.Rel())
+			return out, fault.New(fault.Internal, "port %s was not written (%s)", p.Name, p.Rel())
 		}
 	}
 	return out, nil
@@ -141,13 +127,4 @@ func runStage(ctx context.Context, s engine.Stage, in engine.In, out engine.Out)
 		}
 	}()
 	return s.Run(ctx, in, out)
-}
-
-// explainDisk adds what to do about a full disk.
-func (r *runner) explainDisk(err error) error {
-	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
-		return err
-	}
-	e := &fault.Error{Code: fault.Compute, Err: err}
-	return e.WithHint("the disk of %s is full: make room, or run `belay cache gc`", r.store.Root())
 }

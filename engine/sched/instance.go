@@ -22,11 +22,17 @@ type instance struct {
 	inputs []input
 	deps   []int // all nodes that come before, data ones and others
 	data   []int // those whose output is read
+	res    engine.Resources
 
-	params  map[string]string // canonical, for the key
-	env     map[string]string // for In.Env
-	keyEnv  map[string]string
-	secrets []string
+	params map[string]string // canonical, for the key
+	env    map[string]string // for In.Env
+	keyEnv map[string]string
+	pins   []Pin // what the lock file put in the place of floating values
+
+	secrets []string // values of secret variables and parameters
+	short   error    // about the first of them that is too short to be kept out of logs
+	own     []string // names of the secrets in its parameters
+	names   []string // the same, with those of all nodes before it
 }
 
 // input is one artifact that a node reads.
@@ -58,6 +64,7 @@ func newInstances(g *engine.Graph, o Options) ([]*instance, error) {
 func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*instance, error) {
 	n := &g.Nodes[index]
 	in := &instance{node: n, spec: n.Stage.Describe()}
+	in.res = ask(in.spec.Resources, n.Resources)
 	var err error
 	if in.schema, err = param.Of(in.spec.Params); err != nil {
 		return nil, err
@@ -71,6 +78,7 @@ func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*in
 		p := problems[0]
 		return nil, fmt.Errorf("parameter %v: %s", p.Path, p.Summary)
 	}
+	in.pin(o.Lock)
 	withValues := *n
 	withValues.Params = in.values
 	if in.ports, err = withValues.Ports(); err != nil {
@@ -119,7 +127,14 @@ func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*in
 	slices.Sort(in.deps)
 	in.deps = slices.Compact(in.deps)
 	in.environment(o.Env)
-	collectSecrets(&in.secrets, in.schema.Fields, in.values)
+	in.collectSecrets(in.schema.Fields, in.values)
+	in.own = secretNames(nil, in.values)
+	in.names = slices.Clone(in.own)
+	for _, d := range in.deps {
+		in.names = append(in.names, before[d].names...)
+	}
+	slices.Sort(in.names)
+	in.names = slices.Compact(in.names)
 	return in, nil
 }
 
@@ -139,7 +154,7 @@ func (in *instance) environment(lookup func(string) (string, bool)) {
 		in.env[v.Name] = value
 		switch {
 		case v.Secret:
-			in.secrets = append(in.secrets, value)
+			in.hide("environment variable "+v.Name, value)
 		case v.Keyed:
 			in.keyEnv[v.Name] = value
 		}
@@ -151,22 +166,30 @@ func (in *instance) environment(lookup func(string) (string, bool)) {
 	}
 }
 
-func collectSecrets(out *[]string, fields []param.Field, values map[string]any) {
+// hide takes the value of a secret variable or parameter. An empty one hides nothing.
+func (in *instance) hide(what, value string) {
+	in.secrets = append(in.secrets, value)
+	if err := longEnough(value); err != nil && value != "" && in.short == nil {
+		in.short = fmt.Errorf("read %s: %w", what, err)
+	}
+}
+
+func (in *instance) collectSecrets(fields []param.Field, values map[string]any) {
 	for i := range fields {
 		f := &fields[i]
 		switch v := values[f.Name].(type) {
 		case string:
 			if f.Class == param.Secret {
-				*out = append(*out, v)
+				in.hide("parameter "+f.Name, v)
 			}
 		case []any:
 			for _, item := range v {
 				if s, ok := item.(string); ok && f.Class == param.Secret {
-					*out = append(*out, s)
+					in.hide("parameter "+f.Name, s)
 				}
 			}
 		case map[string]any:
-			collectSecrets(out, f.Fields, v)
+			in.collectSecrets(f.Fields, v)
 		}
 	}
 }
@@ -186,8 +209,8 @@ func (in *instance) keyParts(digests map[string]artifact.Digest, backend string)
 	return p
 }
 
-// decode makes the parameter struct for Run, with inputs resolved by path.
-func (in *instance) decode(refs map[string]artifact.Ref) (any, error) {
+// decode makes the parameter struct for Run, with inputs resolved by path and secrets revealed.
+func (in *instance) decode(refs map[string]artifact.Ref, secrets *vault) (any, error) {
 	if in.spec.Params == nil {
 		return nil, nil
 	}
@@ -196,6 +219,13 @@ func (in *instance) decode(refs map[string]artifact.Ref) (any, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if len(in.own) > 0 {
+		revealed, err := secrets.reveal(values)
+		if err != nil {
+			return nil, err
+		}
+		values = revealed.(map[string]any)
 	}
 	t := reflect.TypeOf(in.spec.Params)
 	if t.Kind() == reflect.Pointer {

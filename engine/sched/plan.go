@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/belay-ml/belay/engine"
-	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -21,6 +20,8 @@ const (
 	Maybe Status = "maybe"
 	Busy  Status = "running" // another process computes it just now
 	Off   Status = "off"
+	// Shared is in the remote: a run would pull it.
+	Shared Status = "remote"
 )
 
 // Planned says what a run would do.
@@ -35,15 +36,17 @@ type NodePlan struct {
 	Pos       string
 	Wanted    bool // the selection asks for it
 	Status    Status
-	Why       string       // empty when fresh
-	Changes   []key.Change // since the last success
-	Key       key.Key      // empty when it depends on results that are not known yet
+	Why       string  // empty when fresh
+	Reason    Why     // the same in parts, of what would or might run
+	Key       key.Key // empty when it depends on results that are not known yet
 	Parts     key.Parts
-	Record    *store.Record // the result, when fresh
-	Bytes     int64         // of the result; of the last one when stale
-	Took      time.Duration // that making the result took; the last time when stale
-	Last      *store.Last   // last success, when not fresh
-	Resumable bool          // an interrupted run left work to resume from
+	Record    *store.Record          // the result, when fresh
+	Bytes     int64                  // of the result, when fresh
+	Took      time.Duration          // that making the result took; the last time when stale
+	Last      *store.Last            // last success, when not fresh
+	Pins      []Pin                  // what the lock file pins
+	Resumable bool                   // an interrupted run left work to resume from
+	Inputs    map[string]store.Input // what it reads, by parameter path; without what is not known yet
 }
 
 // Stale counts the wanted nodes that a run would execute, and those that it might.
@@ -72,7 +75,7 @@ func (p *Planned) Node(id string) (*NodePlan, bool) {
 
 // Plan finds out which nodes are fresh, which are stale and why. It changes nothing.
 func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Planned, error) {
-	p, want, force, err := newPlanner(g, st, o)
+	p, want, force, err := plannerOf(ctx, g, st, o)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +88,8 @@ func Plan(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (*Pl
 	return p.plan, ctx.Err()
 }
 
-func newPlanner(g *engine.Graph, st *store.Store, o Options) (p *planner, want, force []bool, err error) {
+// plannerOf is a planner of a graph, with the nodes that the options want and force.
+func plannerOf(ctx context.Context, g *engine.Graph, st *store.Store, o Options) (p *planner, want, force []bool, err error) {
 	o = o.filled()
 	insts, err := newInstances(g, o)
 	if err != nil {
@@ -97,8 +101,11 @@ func newPlanner(g *engine.Graph, st *store.Store, o Options) (p *planner, want, 
 	if force, err = forced(g, o); err != nil {
 		return nil, nil, nil, err
 	}
-	return &planner{graph: g, store: st, opts: o, insts: insts, resolver: &resolver{store: st},
-		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}, want, force, nil
+	sources := &resolver{store: st}
+	if err := o.honour(ctx, insts, want, sources); err != nil {
+		return nil, nil, nil, err
+	}
+	return newPlanner(g, st, o, insts, sources), want, force, nil
 }
 
 type planner struct {
@@ -107,14 +114,20 @@ type planner struct {
 	opts     Options
 	insts    []*instance
 	resolver *resolver
+	whyer    whyer
 	records  []*store.Record // of fresh nodes
 	plan     *Planned
+}
+
+func newPlanner(g *engine.Graph, st *store.Store, o Options, insts []*instance, res *resolver) *planner {
+	return &planner{graph: g, store: st, opts: o, insts: insts, resolver: res, whyer: whyer{st, g.Recipe},
+		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
 }
 
 func (p *planner) node(ctx context.Context, i int, force bool) error {
 	in := p.insts[i]
 	n := &p.plan.Nodes[i]
-	*n = NodePlan{ID: in.node.ID, Stage: in.spec.Name, Pos: in.node.Pos}
+	*n = NodePlan{ID: in.node.ID, Stage: in.spec.Name, Pos: in.node.Pos, Pins: in.pins}
 	if why := offReason(p.insts, i, func(d int) bool { return p.plan.Nodes[d].Status == Off }); why != "" {
 		n.Status, n.Why = Off, why
 		return nil
@@ -123,7 +136,7 @@ func (p *planner) node(ctx context.Context, i int, force bool) error {
 	if err != nil {
 		return fmt.Errorf("stage %s: %w", in.node.ID, err)
 	}
-	n.Parts = in.keyParts(res.digests, p.opts.Backend)
+	n.Parts, n.Inputs = in.keyParts(res.digests, p.opts.Backend), res.origin
 	known := len(res.digests) == len(in.inputs)
 	if known {
 		n.Key = n.Parts.Key()
@@ -134,28 +147,25 @@ func (p *planner) node(ctx context.Context, i int, force bool) error {
 			return nil
 		}
 	}
-	n.Status = Stale
-	if last, ok := p.store.Last(p.graph.Recipe, in.node.ID); ok {
-		n.Last, n.Took = last, last.Took
-		p.compare(n, in, res, known)
-	}
-	switch upstream := p.staleAbove(i); {
-	case force:
-		n.Why = "forced"
-	case in.node.NoCache:
-		n.Why = "cache is off"
-	case n.Last == nil:
-		n.Why = "never ran"
-	case len(n.Changes) > 0:
-		n.Why = n.Changes[0].String()
-		if more := len(n.Changes) - 1; more > 0 {
-			n.Why += fmt.Sprintf(", and %d more", more)
+	if known && !force && !in.node.NoCache && p.opts.Remote != nil {
+		if m := p.opts.Remote.Look(ctx, n.Key, in.ports); m != nil {
+			n.Status, n.Why, n.Bytes, n.Took = Shared, "at "+p.opts.Remote.String(), m.Bytes, m.Made.Took
+			p.records[i] = &store.Record{Manifest: m} // its digests are known, so are the keys below it
+			return nil
 		}
-	case !known:
-		n.Status, n.Why = Maybe, fmt.Sprintf("upstream %s is stale", upstream)
-	default:
-		n.Why = "its result is missing or damaged"
 	}
+	n.Status = Stale
+	why, last := p.whyer.why(in, n.Parts, res, known, force)
+	if last != nil {
+		n.Last, n.Took = last, last.Took
+	}
+	why = why.rooted(in, p.because)
+	if why.Cause == Upstream {
+		n.Status = Maybe
+		above := p.staleAbove(i)
+		why.Above, why.Because = p.insts[above].node.ID, p.because(above)
+	}
+	n.Reason, n.Why = why, why.String()
 	if known {
 		if owner, ok := p.store.Holder(n.Key); ok {
 			n.Status, n.Why = Busy, owner.String()+" computes it"
@@ -167,43 +177,30 @@ func (p *planner) node(ctx context.Context, i int, force bool) error {
 	return nil
 }
 
-// compare finds what changed since the last success. Inputs that are not known yet count as unchanged.
-func (p *planner) compare(n *NodePlan, in *instance, res *resolved, known bool) {
-	now := n.Parts
-	if !known {
-		now.Inputs = map[string]artifact.Digest{}
-		for _, item := range in.inputs {
-			if d, ok := res.digests[item.path]; ok {
-				now.Inputs[item.path] = d
-			} else if d, ok := n.Last.Parts.Inputs[item.path]; ok {
-				now.Inputs[item.path] = d
-			}
-		}
+// because is the root cause of what a node before does: why it would run, or has another result than before.
+func (p *planner) because(i int) string {
+	n := &p.plan.Nodes[i]
+	if n.Status != Fresh {
+		return n.Reason.Because
 	}
-	n.Changes = key.Diff(n.Last.Parts, now)
-	for c := range n.Changes {
-		change := &n.Changes[c]
-		if change.Part != key.PartInput || change.Old == "" || change.New == "" {
-			continue
-		}
-		old, ok := p.store.Listing(n.Last.Inputs[change.Path])
-		if !ok {
-			continue
-		}
-		if now, ok := p.store.Listing(res.origin[change.Path]); ok {
-			change.Files = key.Files(old, now)
-		}
+	last, ok := p.store.Last(p.graph.Recipe, n.ID)
+	switch {
+	case !ok:
+		return ""
+	case last.Key != n.Key:
+		return moved(p.insts[i], n.Parts, last)
 	}
+	return last.Because
 }
 
-// staleAbove names the nearest node above whose result is not known.
-func (p *planner) staleAbove(i int) string {
+// staleAbove is the nearest node above whose result is not known.
+func (p *planner) staleAbove(i int) int {
 	for _, d := range p.insts[i].data {
 		if p.records[d] == nil {
-			return p.insts[d].node.ID
+			return d
 		}
 	}
-	return ""
+	return i // cannot be: something is not known
 }
 
 // offReason says why a node does not run at all: it is switched off, or what it reads is.

@@ -23,12 +23,23 @@ type NodeResult struct {
 	Stage  string // kind of stage
 	State  State
 	Fresh  bool   // done without running
+	Pulled bool   // fresh by a result that came from the remote in this run
 	Why    string // why it ran, or did not
 	Key    key.Key
 	Parts  key.Parts
 	Took   time.Duration // in this run
 	Record *store.Record // when done
 	Err    error         // when failed
+
+	Attempts []Attempt // those before the last
+}
+
+// Attempt is one that failed and was followed by a pause and another.
+type Attempt struct {
+	Err   error
+	Class fault.Class
+	Took  time.Duration
+	Wait  time.Duration // the pause after it
 }
 
 // Linked is an output of the recipe as people find it.
@@ -59,7 +70,7 @@ func (r *Result) Count(s State) int {
 }
 
 // err is the run's error: all failures in the order of the graph, with the worst exit code (the highest band) and
-// the first hint. A run that was only cancelled has the code for that.
+// the first hint. A run that was cancelled has the code for that, whatever failed before.
 func (r *Result) err(cause error) error {
 	var texts []string
 	var errs []error
@@ -76,11 +87,14 @@ func (r *Result) err(cause error) error {
 			hint = fault.HintOf(n.Err)
 		}
 	}
+	if r.Count(Cancelled) > 0 {
+		code = fault.Cancelled
+	}
 	switch {
 	case len(errs) > 0:
 		return &fault.Error{Code: code, Err: several{strings.Join(texts, "\n"), errors.Join(errs...)}, Hint: hint}
-	case r.Count(Cancelled) > 0:
-		return &fault.Error{Code: fault.Cancelled, Err: fmt.Errorf("run: %w", cause)}
+	case code == fault.Cancelled:
+		return &fault.Error{Code: code, Err: fmt.Errorf("run: %w", cause)}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package sched
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/key"
-	"github.com/belay-ml/belay/engine/secret"
 	"github.com/belay-ml/belay/engine/store"
 )
 
@@ -30,16 +30,24 @@ func Run(ctx context.Context, g *engine.Graph, st *store.Store, o Options, sink 
 	if err != nil {
 		return none, err
 	}
+	sources := &resolver{store: st}
+	if err := o.honour(ctx, insts, want, sources); err != nil {
+		return none, err
+	}
 	r := &runner{
-		ctx: ctx, graph: g, store: st, opts: o, sink: sink, insts: insts, force: force, resolver: &resolver{store: st},
+		ctx: ctx, graph: g, store: st, opts: o, sink: sink, insts: insts, force: force, resolver: sources,
 		nodes: make([]work, len(insts)), records: make([]*store.Record, len(insts)),
 		result: &Result{Nodes: make([]NodeResult, len(insts))}, messages: make(chan func()), hashing: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		free: tokens{cpu: o.CPU, net: o.Net, jobs: o.Jobs}, computing: map[key.Key]bool{},
+		secrets: newVault(o, insts), free: allTokens(o, len(insts)), computing: map[key.Key]bool{}, mutexes: map[string]bool{},
 	}
-	if o.Jobs <= 0 {
-		r.free.jobs = len(insts)
+	r.pending, r.halt = context.WithCancel(ctx)
+	defer r.halt()
+	if err := r.refuse(want); err != nil {
+		return none, err
 	}
+	r.share = newSharing(o)
 	r.run(want)
+	r.shared()
 	return r.result, r.result.err(ctx.Err())
 }
 
@@ -53,6 +61,10 @@ type runner struct {
 	insts    []*instance
 	force    []bool
 	resolver *resolver
+	secrets  *vault
+
+	pending context.Context // of what comes before a stage runs: ends with the run, and when a failure stops new work
+	halt    context.CancelFunc
 
 	nodes     []work
 	records   []*store.Record // of done nodes
@@ -63,19 +75,22 @@ type runner struct {
 	hashing   chan struct{} // bounds how many nodes compute keys at once
 	free      tokens
 	computing map[key.Key]bool // keys that this process computes just now
+	mutexes   map[string]bool  // names that nodes of this process hold, or wait for
 	failed    string           // the first node that failed
+	share     *sharing
 }
 
 // work is what the runner knows about one node.
 type work struct {
-	users   []int // nodes that come after
-	waiting int   // nodes before that are not done
-	inputs  *resolved
-	off     bool        // it, or what it reads, is switched off
-	lock    *store.Lock // held while queued, after waiting for another process
+	users     []int // nodes that come after
+	waiting   int   // nodes before that are not done
+	inputs    *resolved
+	because   string      // why it ran, or has another result than at its last success: for those after it
+	off       bool        // it, or what it reads, is switched off
+	lock      *store.Lock // of its key; held while queued, after waiting for another process
+	mutexes   []*store.Lock
+	overtaken int // nodes that started before it although they came later
 }
-
-type tokens struct{ cpu, net, jobs int }
 
 func (r *runner) run(want []bool) {
 	for i, in := range r.insts {
@@ -110,10 +125,8 @@ func (r *runner) run(want []bool) {
 			r.become(i, Skipped, r.failed+" failed")
 		}
 	}
-	for _, w := range r.nodes {
-		if w.lock != nil {
-			w.lock.Release()
-		}
+	for i := range r.nodes {
+		r.unlock(i)
 	}
 }
 
@@ -136,7 +149,7 @@ func (r *runner) become(i int, to State, why string) {
 	e := event.Event{Time: r.opts.Now(), Run: r.opts.RunID, Stage: n.ID,
 		State: &event.State{To: name, Why: why, Key: string(n.Key), Took: n.Took}}
 	if r.sink != nil {
-		secret.NewRedactor(r.insts[i].secrets).Sink(r.sink).Emit(e)
+		r.secrets.cut.Sink(r.sink).Emit(e)
 	}
 }
 
@@ -174,19 +187,19 @@ func (r *runner) start(i int) {
 // prepare computes a node's key and looks its result up.
 func (r *runner) prepare(i int, records []*store.Record) func() {
 	in := r.insts[i]
-	inputs, err := r.resolver.inputs(r.ctx, in, records)
+	inputs, err := r.resolver.inputs(r.pending, in, records)
 	if err != nil {
-		return func() { r.fail(i, err) }
+		return func() { r.failPending(i, err) }
 	}
 	parts := in.keyParts(inputs.digests, r.opts.Backend)
 	k := parts.Key()
 	var rec *store.Record
 	if r.mayReuse(i) {
-		rec, _ = r.store.Lookup(r.ctx, k)
+		rec, _ = r.store.Lookup(r.pending, k)
 	}
-	why := ""
+	var why Why
 	if rec == nil {
-		why = r.whyStale(i, parts)
+		why, _ = whyer{r.store, r.graph.Recipe}.why(in, parts, inputs, true, r.force[i])
 	}
 	return func() {
 		n := &r.result.Nodes[i]
@@ -195,90 +208,111 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 		switch {
 		case rec != nil:
 			r.done(i, rec, true, "")
-		case !r.stopped():
-			r.become(i, Queued, why)
-			r.enqueue(i)
+		case r.stopped(): // the end of run tells why
+		default:
+			why = why.rooted(in, func(node int) string { return r.nodes[node].because })
+			r.nodes[i].because = why.Because
+			r.become(i, Queued, why.String())
+			if !r.ask(i) {
+				r.enqueue(i)
+			}
 		}
 	}
 }
 
 func (r *runner) mayReuse(i int) bool { return !r.force[i] && !r.insts[i].node.NoCache }
 
-// whyStale says in a few words why a node with a known key has no result.
-func (r *runner) whyStale(i int, parts key.Parts) string {
-	switch {
-	case r.force[i]:
-		return "forced"
-	case r.insts[i].node.NoCache:
-		return "cache is off"
-	}
-	last, ok := r.store.Last(r.graph.Recipe, r.insts[i].node.ID)
-	if !ok {
-		return "never ran"
-	}
-	if changes := key.Diff(last.Parts, parts); len(changes) > 0 {
-		return changes[0].String()
-	}
-	return "its result is missing or damaged"
-}
-
+// enqueue puts a node into the queue, unless it would wait there for ever.
 func (r *runner) enqueue(i int) {
+	if err := r.insts[i].tooBig(r.opts); err != nil {
+		r.unlock(i)
+		r.fail(i, err)
+		return
+	}
 	at, _ := slices.BinarySearch(r.queue, i)
 	r.queue = slices.Insert(r.queue, at, i)
 }
 
-// dispatch starts queued nodes for which there are tokens, in the order of the graph.
+// dispatch starts queued nodes for which there are tokens, in the order of the graph. A node may start before one that
+// lacks tokens, but only so often: see maxOvertaken.
 func (r *runner) dispatch() {
+	var aside tokens
+	var lack []int // nodes before the one that is looked at
 	for q := 0; q < len(r.queue) && !r.stopped(); {
 		i := r.queue[q]
-		n, need := &r.result.Nodes[i], r.need(i)
-		if r.computing[n.Key] || need.cpu > r.free.cpu || need.net > r.free.net || need.jobs > r.free.jobs {
+		n, w, need := &r.result.Nodes[i], &r.nodes[i], r.insts[i].need(r.opts)
+		if r.free[cpus] == 0 || r.free[jobs] == 0 {
+			return // every node takes one of either
+		}
+		if r.computing[n.Key] || w.mutexes == nil && r.mutexHeld(i) {
+			q++
+			continue
+		}
+		if !need.fits(r.free, aside) {
+			if lack = append(lack, i); w.overtaken >= maxOvertaken {
+				aside = aside.plus(need)
+			}
 			q++
 			continue
 		}
 		r.queue = slices.Delete(r.queue, q, q+1)
-		if r.nodes[i].lock == nil && !r.lock(i) {
+		if !r.lock(i) || !r.lockMutexes(i) {
 			continue
 		}
-		r.become(i, Running, "")
-		r.computing[n.Key] = true
-		r.free = tokens{r.free.cpu - need.cpu, r.free.net - need.net, r.free.jobs - need.jobs}
-		lock := r.nodes[i].lock
-		r.nodes[i].lock = nil
-		r.spawn(func() func() {
-			began := r.opts.Now()
-			rec, ran, err := r.execute(i, need.cpu)
-			lock.Release()
-			took := r.opts.Now().Sub(began)
-			return func() {
-				r.free = tokens{r.free.cpu + need.cpu, r.free.net + need.net, r.free.jobs + need.jobs}
-				delete(r.computing, n.Key)
-				n.Took = took
-				switch {
-				case err == nil:
-					why := ""
-					if !ran {
-						why = "made meanwhile by other work with the same key"
-					}
-					r.done(i, rec, !ran, why)
-				case r.ctx.Err() != nil:
-					r.become(i, Cancelled, "")
-					r.release(i)
-				default:
-					r.fail(i, err)
-				}
+		for _, l := range lack {
+			if r.nodes[l].overtaken++; r.nodes[l].overtaken == maxOvertaken {
+				aside = aside.plus(r.insts[l].need(r.opts))
 			}
-		})
+		}
+		r.launch(i, need)
 	}
 }
 
-// lock tries to take the lock of a node's key. When another process has it, a worker without tokens waits for it
-// and queues the node again.
+// launch runs a node that has its locks.
+func (r *runner) launch(i int, need tokens) {
+	n := &r.result.Nodes[i]
+	r.become(i, Running, "")
+	r.computing[n.Key] = true
+	r.free = r.free.minus(need)
+	r.spawn(func() func() {
+		began := r.opts.Now()
+		made, err := r.execute(i, int(need[cpus]))
+		took := r.opts.Now().Sub(began)
+		return func() {
+			r.free = r.free.plus(need)
+			delete(r.computing, n.Key)
+			r.unlock(i)
+			n.Took, n.Attempts = took, made.attempts
+			switch {
+			case err == nil:
+				why := ""
+				if !made.ran {
+					why = "made meanwhile by other work with the same key"
+				}
+				r.done(i, made.record, !made.ran, why)
+				if made.ran {
+					r.push(i, made.record)
+				}
+			case r.ctx.Err() != nil:
+				r.become(i, Cancelled, "")
+				r.release(i)
+			default:
+				r.fail(i, err)
+			}
+		}
+	})
+}
+
+// lock takes the lock of a node's key, unless the node has it. When another process has it, a worker without tokens
+// waits for it and queues the node again.
 func (r *runner) lock(i int) bool {
+	if r.nodes[i].lock != nil {
+		return true
+	}
 	n := &r.result.Nodes[i]
 	lock, owner, err := r.store.TryLock(n.Key)
 	if err != nil {
-		r.fail(i, err)
+		r.fail(i, r.store.Explain(err))
 		return false
 	}
 	if lock != nil {
@@ -287,21 +321,20 @@ func (r *runner) lock(i int) bool {
 	}
 	r.events(i).Info(fmt.Sprintf("waiting for %s, which computes the same result", owner), map[string]any{"key": string(n.Key)})
 	r.spawn(func() func() {
-		lock, err := r.store.Lock(r.ctx, n.Key, nil)
+		lock, err := r.store.Lock(r.pending, n.Key, nil)
 		var rec *store.Record
 		if err == nil && r.mayReuse(i) {
-			rec, _ = r.store.Lookup(r.ctx, n.Key)
+			rec, _ = r.store.Lookup(r.pending, n.Key)
 		}
 		return func() {
+			r.nodes[i].lock = lock
 			switch {
-			case err != nil && r.ctx.Err() == nil:
-				r.fail(i, err)
-			case err != nil: // cancelled; the end of run says so
+			case err != nil:
+				r.failPending(i, r.store.Explain(err))
 			case rec != nil:
-				lock.Release()
+				r.unlock(i)
 				r.done(i, rec, true, "made by "+owner.String())
 			default:
-				r.nodes[i].lock = lock
 				r.enqueue(i)
 			}
 		}
@@ -309,31 +342,85 @@ func (r *runner) lock(i int) bool {
 	return false
 }
 
-// need are the tokens that a node takes: never more than there are.
-func (r *runner) need(i int) tokens {
-	in := r.insts[i]
-	res := in.spec.Resources
-	cpu := res.CPU
-	if in.node.Resources.CPU != 0 {
-		cpu = in.node.Resources.CPU
+// mutexHeld says whether another node of this process has a mutex that a node wants.
+func (r *runner) mutexHeld(i int) bool {
+	return slices.ContainsFunc(r.insts[i].res.Mutex, func(name string) bool { return r.mutexes[name] })
+}
+
+// lockMutexes takes the mutexes that a node wants, as lock does. They come after the lock of the key and in one order,
+// and whoever waits for tokens with them waits only for nodes that run: no circle can form.
+func (r *runner) lockMutexes(i int) bool {
+	w, names := &r.nodes[i], r.insts[i].res.Mutex
+	if w.mutexes != nil || len(names) == 0 {
+		return true
 	}
-	switch {
-	case cpu < 0 || cpu > r.opts.CPU:
-		cpu = r.opts.CPU
-	case cpu == 0:
-		cpu = 1
+	w.mutexes = []*store.Lock{}
+	for at, name := range names {
+		r.mutexes[name] = true
+		lock, owner, err := r.store.TryMutex(name)
+		switch {
+		case err != nil:
+			r.unlock(i)
+			r.fail(i, r.store.Explain(err))
+			return false
+		case lock == nil:
+			for _, rest := range names[at:] {
+				r.mutexes[rest] = true
+			}
+			r.events(i).Info(fmt.Sprintf("waiting for %s, which holds the mutex %s", owner, name), nil)
+			r.awaitMutexes(i, names[at:])
+			return false
+		}
+		w.mutexes = append(w.mutexes, lock)
 	}
-	t := tokens{cpu: cpu, jobs: 1}
-	if res.Net {
-		t.net = 1
+	return true
+}
+
+// awaitMutexes waits for the rest of a node's mutexes, and queues it again.
+func (r *runner) awaitMutexes(i int, names []string) {
+	r.spawn(func() func() {
+		var got []*store.Lock
+		var err error
+		for _, name := range names {
+			var lock *store.Lock
+			if lock, err = r.store.Mutex(r.pending, name); err != nil {
+				break
+			}
+			got = append(got, lock)
+		}
+		return func() {
+			r.nodes[i].mutexes = append(r.nodes[i].mutexes, got...)
+			if err != nil {
+				r.unlock(i)
+				r.failPending(i, r.store.Explain(err))
+				return
+			}
+			r.enqueue(i)
+		}
+	})
+}
+
+// unlock gives back all locks of a node.
+func (r *runner) unlock(i int) {
+	w := &r.nodes[i]
+	if w.mutexes != nil {
+		for _, name := range r.insts[i].res.Mutex {
+			delete(r.mutexes, name)
+		}
+		for _, l := range w.mutexes {
+			l.Release()
+		}
 	}
-	return t
+	if w.lock != nil {
+		w.lock.Release()
+	}
+	w.mutexes, w.lock = nil, nil
 }
 
 func (r *runner) events(i int) event.Stage {
 	s := event.Stage{Name: r.insts[i].node.ID, Run: r.opts.RunID, Now: r.opts.Now}
 	if r.sink != nil {
-		s.Sink = secret.NewRedactor(r.insts[i].secrets).Sink(r.sink)
+		s.Sink = r.secrets.cut.Sink(r.sink)
 	}
 	return s
 }
@@ -343,13 +430,19 @@ func (r *runner) done(i int, rec *store.Record, fresh bool, why string) {
 	n := &r.result.Nodes[i]
 	n.Record, n.Fresh = rec, fresh
 	r.records[i] = rec
-	if last, ok := r.store.Last(r.graph.Recipe, n.ID); !ok || !fresh || last.Key != n.Key || last.Artifact != rec.Digest {
+	last, ok := r.store.Last(r.graph.Recipe, n.ID)
+	if fresh && ok && r.nodes[i].because == "" {
+		if r.nodes[i].because = last.Because; last.Key != n.Key {
+			r.nodes[i].because = moved(r.insts[i], n.Parts, last)
+		}
+	}
+	if !ok || !fresh || last.Key != n.Key || last.Artifact != rec.Digest {
 		took := n.Took
 		if fresh {
 			took = rec.Made.Took
 		}
 		err := r.store.SaveLast(r.graph.Recipe, n.ID, store.Last{Key: n.Key, Parts: n.Parts, Inputs: r.nodes[i].inputs.origin,
-			Artifact: rec.Digest, At: r.opts.Now().UTC().Truncate(time.Second), Took: took})
+			Because: r.nodes[i].because, Artifact: rec.Digest, At: r.opts.Now().UTC().Truncate(time.Second), Took: took})
 		if err != nil {
 			r.events(i).Warn(fmt.Sprintf("explain will not know this success: %v", err), nil)
 		}
@@ -369,6 +462,14 @@ func (r *runner) done(i int, rec *store.Record, fresh bool, why string) {
 	r.release(i)
 }
 
+// failPending ends a node that did not get to run. One that was only stopped is left to the end of run.
+func (r *runner) failPending(i int, err error) {
+	if r.pending.Err() != nil && errors.Is(err, context.Canceled) {
+		return
+	}
+	r.fail(i, err)
+}
+
 func (r *runner) fail(i int, err error) {
 	n := &r.result.Nodes[i]
 	if r.ctx.Err() != nil {
@@ -377,9 +478,12 @@ func (r *runner) fail(i int, err error) {
 		return
 	}
 	err = fmt.Errorf("stage %s: %w", n.ID, err)
-	n.Err = secret.NewRedactor(r.insts[i].secrets).Error(err)
+	n.Err = r.secrets.cut.Error(err)
 	if r.failed == "" {
 		r.failed = n.ID
+	}
+	if !r.opts.KeepGoing {
+		r.halt()
 	}
 	r.become(i, Failed, n.Err.Error())
 	r.release(i)

@@ -152,7 +152,8 @@ func TestAnUnchangedOutputStopsTheWave(t *testing.T) {
 	b, ch := newBench(t), newChain()
 	b.run(ch.graph("xyz"))
 	want(t, "plan", b.statuses(ch.graph("xxx")),
-		"a stale: parameter text: \"xyz\" -> \"xxx\"\nb maybe: upstream a is stale\nc maybe: upstream b is stale")
+		"a stale: parameter text: \"xyz\" -> \"xxx\"\nb maybe: upstream a is stale: parameter text: \"xyz\" -> \"xxx\"\n"+
+			"c maybe: upstream b is stale, because of a: parameter text: \"xyz\" -> \"xxx\"")
 	b.run(ch.graph("xxx"))
 	want(t, "runs: b made the same bytes, so c did not run", ch.runs(), "2 2 1")
 }
@@ -242,7 +243,7 @@ func TestExplainNamesTheFileThatChanged(t *testing.T) {
 	n.Params["in"] = []any{engine.Source{Path: filepath.Join(b.dir, "data"), As: "data"}}
 	b.run(enginetest.Graph(n))
 	b.write("data/b.txt", "2")
-	want(t, "plan", b.statuses(enginetest.Graph(n)), "a stale: input in[0] changed: b.txt changed")
+	want(t, "plan", b.statuses(enginetest.Graph(n)), "a stale: input in[0] changed: data: b.txt changed")
 }
 
 func TestDamagedOutputsAreRebuilt(t *testing.T) {

@@ -49,7 +49,8 @@ func wanted(g *engine.Graph, insts []*instance, o Options) ([]bool, error) {
 	return want, nil
 }
 
-// named marks the nodes that names mean: an ID is one instance, a stage's name all of them.
+// named marks the nodes that names mean: an ID is one instance, a stage's name all of them, and all that is in the
+// recipe that it uses.
 func named(g *engine.Graph, names []string) ([]bool, error) {
 	marks := make([]bool, len(g.Nodes))
 	for _, name := range names {
@@ -57,7 +58,7 @@ func named(g *engine.Graph, names []string) ([]bool, error) {
 		var known []string
 		for i := range g.Nodes {
 			n := &g.Nodes[i]
-			if n.ID == name || n.Name == name {
+			if n.Called(name) {
 				marks[i], found = true, true
 			}
 			known = append(known, n.ID, n.Name)

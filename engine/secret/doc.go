@@ -11,5 +11,7 @@
 //
 // # Redactor
 //
-// Cuts values, and the usual encodings of them, out of what a stage says.
+// Cuts values out of what is said: whole, line by line, and in the usual encodings (JSON, URL, base64, hex) of either.
+// An encoding of a longer text that holds the value is not recognised, and neither is a value in pieces: who breaks texts
+// asks Break where. Values shorter than MinLength would be found in any text, so stages are not given such.
 package secret

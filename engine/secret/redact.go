@@ -4,53 +4,139 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
 )
 
-// minSecret is the length in bytes below which a value is too common a text to be cut out.
-const minSecret = 4
+// mark stands where a value was.
+const mark = "[secret]"
 
-// Redactor cuts secret values out of texts. Nil leaves everything as it is.
+// Redactor cuts secret values out of texts. Values may be added while it is used, from several goroutines. Nil leaves
+// everything as it is.
 type Redactor struct {
-	replace *strings.Replacer
+	mu    sync.Mutex // of Add
+	forms atomic.Pointer[[]string]
 }
 
-// NewRedactor cuts out values and their usual encodings; nil when there is nothing to cut.
+// NewRedactor cuts out values and their usual encodings.
 func NewRedactor(values []string) *Redactor {
-	var pairs []string
-	for _, s := range values {
-		if len(s) < minSecret {
-			continue
-		}
-		for _, form := range []string{s, url.QueryEscape(s), url.PathEscape(s), strings.Trim(fmt.Sprintf("%q", s), `"`)} {
-			pairs = append(pairs, form, "[secret]")
+	r := &Redactor{}
+	r.Add(values...)
+	return r
+}
+
+// Add cuts out further values from now on. Values shorter than MinLength are left in.
+func (r *Redactor) Add(values ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	have := r.list()
+	all := slices.Clone(have)
+	for _, v := range values {
+		if len(v) >= MinLength {
+			all = append(all, forms(v)...)
 		}
 	}
-	if len(pairs) == 0 {
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) > len(have) {
+		r.forms.Store(&all)
+	}
+}
+
+func (r *Redactor) list() []string {
+	if r == nil {
 		return nil
 	}
-	return &Redactor{replace: strings.NewReplacer(pairs...)}
+	if p := r.forms.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // Text is s without secrets.
 func (r *Redactor) Text(s string) string {
-	if r == nil {
+	found := spans(s, r.list())
+	if len(found) == 0 {
 		return s
 	}
-	return r.replace.Replace(s)
+	var b strings.Builder
+	at := 0
+	for _, f := range found {
+		b.WriteString(s[at:f.from])
+		b.WriteString(mark)
+		at = f.to
+	}
+	b.WriteString(s[at:])
+	return b.String()
+}
+
+// Break finds where to cut a text that is passed on in pieces: at limit, or at the end of a value that lies across it,
+// for nobody recognises the halves of a value. s must hold Longest bytes more than limit unless it ends before.
+func (r *Redactor) Break(s string, limit int) int {
+	for _, f := range spans(s, r.list()) {
+		if f.from < limit && limit < f.to {
+			return f.to
+		}
+	}
+	return min(limit, len(s))
+}
+
+// Longest is the length of the longest text that is cut out.
+func (r *Redactor) Longest() int {
+	n := 0
+	for _, f := range r.list() {
+		n = max(n, len(f))
+	}
+	return n
+}
+
+type span struct{ from, to int }
+
+// spans finds the parts of s that hold one of forms. Values that overlap make one part, so that no end of one is left.
+func spans(s string, forms []string) []span {
+	var found []span
+	for _, f := range forms {
+		for from := 0; ; {
+			i := strings.Index(s[from:], f)
+			if i < 0 {
+				break
+			}
+			found = append(found, span{from + i, from + i + len(f)})
+			from += i + 1
+		}
+	}
+	if len(found) < 2 {
+		return found
+	}
+	slices.SortFunc(found, func(a, b span) int { return a.from - b.from })
+	joined := found[:1]
+	for _, f := range found[1:] {
+		last := &joined[len(joined)-1]
+		if f.from < last.to {
+			last.to = max(last.to, f.to)
+			continue
+		}
+		joined = append(joined, f)
+	}
+	return joined
 }
 
 // value redacts the texts in a JSON-like value.
 func (r *Redactor) value(v any) any {
-	if r == nil {
+	if len(r.list()) == 0 {
 		return v
 	}
 	switch x := v.(type) {
-	case nil, bool, int, int64, float64:
+	case nil, bool:
+		return v
+	case int, int64, uint64, float64:
+		if text := fmt.Sprint(x); r.Text(text) != text {
+			return mark
+		}
 		return v
 	case string:
 		return r.Text(x)
@@ -82,7 +168,7 @@ func (r *Redactor) value(v any) any {
 
 // Data is m without secrets in names or values.
 func (r *Redactor) Data(m map[string]any) map[string]any {
-	if r == nil || m == nil {
+	if m == nil || len(r.list()) == 0 {
 		return m
 	}
 	out := make(map[string]any, len(m))
@@ -95,7 +181,7 @@ func (r *Redactor) Data(m map[string]any) map[string]any {
 // Error redacts an error's text and hint. The chain is cut where there was something to cut out, for the
 // causes hold the same text; the exit code and whether to try again are kept.
 func (r *Redactor) Error(err error) error {
-	if r == nil || err == nil {
+	if err == nil || len(r.list()) == 0 {
 		return err
 	}
 	hint := fault.HintOf(err)
@@ -105,7 +191,7 @@ func (r *Redactor) Error(err error) error {
 	out := &fault.Error{Code: fault.CodeOf(err), Err: errors.New(r.Text(err.Error())), Hint: r.Text(hint)}
 	var f *fault.Error
 	if errors.As(err, &f) {
-		out.Temporary, out.RetryAfter = f.Temporary, f.RetryAfter
+		out.Temporary, out.RetryAfter, out.Timeout = f.Temporary, f.RetryAfter, f.Timeout
 	}
 	return out
 }
@@ -126,6 +212,10 @@ func (r *Redactor) Sink(to event.Sink) event.Sink {
 
 // Emit passes on a copy without secrets.
 func (s redacting) Emit(e event.Event) {
+	if len(s.list()) == 0 {
+		s.to.Emit(e)
+		return
+	}
 	if e.State != nil {
 		c := *e.State
 		c.Why = s.Text(c.Why)
@@ -133,8 +223,13 @@ func (s redacting) Emit(e event.Event) {
 	}
 	if e.Progress != nil {
 		c := *e.Progress
-		c.Text = s.Text(c.Text)
+		c.Text, c.Unit = s.Text(c.Text), s.Text(c.Unit)
 		e.Progress = &c
+	}
+	if e.Point != nil {
+		c := *e.Point
+		c.Values = s.names(c.Values)
+		e.Point = &c
 	}
 	if e.Log != nil {
 		c := *e.Log
@@ -144,7 +239,7 @@ func (s redacting) Emit(e event.Event) {
 	if e.Table != nil {
 		c := *e.Table
 		c.Title = s.Text(c.Title)
-		c.Columns = s.texts(c.Columns)
+		c.Columns, c.Headline = s.texts(c.Columns), s.names(c.Headline)
 		c.Rows = make([][]string, len(e.Table.Rows))
 		for i, row := range e.Table.Rows {
 			c.Rows[i] = s.texts(row)
@@ -158,6 +253,17 @@ func (s redacting) texts(in []string) []string {
 	out := make([]string, len(in))
 	for i := range in {
 		out[i] = s.Text(in[i])
+	}
+	return out
+}
+
+func (s redacting) names(in map[string]float64) map[string]float64 {
+	if in == nil {
+		return nil
+	}
+	out := make(map[string]float64, len(in))
+	for k, v := range in {
+		out[s.Text(k)] = v
 	}
 	return out
 }

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,11 +36,13 @@ func (s *Store) writeFile(rel string, data []byte, durable bool) error {
 	if err == nil {
 		err = os.Chmod(f.Name(), 0o644)
 	}
+	s.at("written " + rel)
 	if err == nil && durable {
 		err = move(f.Name(), to)
 	} else if err == nil {
 		err = rename(f.Name(), to)
 	}
+	s.at("renamed " + rel)
 	if err != nil {
 		os.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", to, err)
@@ -97,14 +102,14 @@ func syncDir(dir string) error {
 }
 
 // seal makes the files below root read-only and puts them on disk, directories last.
-func seal(root string, entries []artifact.Entry) error {
-	g := new(errgroup.Group)
+func seal(ctx context.Context, root string, entries []artifact.Entry) error {
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
 	for _, e := range entries {
 		if e.Mode != artifact.Regular && e.Mode != artifact.Executable {
 			continue
 		}
-		g.Go(func() error { return sealFile(e) })
+		g.Go(func() error { return sealFile(gctx, e) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -114,13 +119,13 @@ func seal(root string, entries []artifact.Entry) error {
 		if err == nil && d.IsDir() {
 			dirs = append(dirs, path)
 		}
-		return err
+		return errors.Join(err, ctx.Err())
 	})
 	if err != nil {
 		return err
 	}
 	for i := len(dirs) - 1; i >= 0; i-- { // parents come before their children
-		if err := syncDir(dirs[i]); err != nil {
+		if err := errors.Join(syncDir(dirs[i]), ctx.Err()); err != nil {
 			return err
 		}
 		if err := os.Chmod(dirs[i], 0o555); err != nil {
@@ -130,9 +135,12 @@ func seal(root string, entries []artifact.Entry) error {
 	return nil
 }
 
-func sealFile(e artifact.Entry) error {
+func sealFile(ctx context.Context, e artifact.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if e.Names > 1 {
-		if err := unshare(e.Abs); err != nil {
+		if err := unshare(ctx, e.Abs); err != nil {
 			return err
 		}
 	}
@@ -148,12 +156,19 @@ func sealFile(e artifact.Entry) error {
 	if err := f.Chmod(mode); err != nil {
 		return err
 	}
+	if err := syncParts(ctx, f, e.Size); err != nil {
+		return err
+	}
 	return f.Sync()
 }
 
+// part is how much of a file is copied or put on disk between two looks at whether the run was cancelled: a slow disk
+// takes a second for it.
+const part = 64 << 20
+
 // unshare gives a file with several names bytes of its own: read-only and unchanging must hold for the
 // published name only.
-func unshare(path string) error {
+func unshare(ctx context.Context, path string) error {
 	from, err := os.Open(path)
 	if err != nil {
 		return err
@@ -163,7 +178,14 @@ func unshare(path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = to.ReadFrom(from)
+	for err == nil {
+		if err = ctx.Err(); err == nil {
+			_, err = io.CopyN(to, from, part)
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
 	if cerr := to.Close(); err == nil {
 		err = cerr
 	}
@@ -192,4 +214,60 @@ func removeAll(path string) error {
 		return nil
 	})
 	return os.RemoveAll(path)
+}
+
+// removeWhile removes a tree as long as ctx lasts.
+func removeWhile(ctx context.Context, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := shrink(ctx, path); err != nil {
+		return err
+	}
+	err := os.Remove(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if st, lerr := os.Lstat(path); lerr != nil || !st.IsDir() {
+		return err
+	}
+	os.Chmod(path, 0o755)
+	for {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		names, err := f.Readdirnames(1024) // again from the start each time: what was read is gone
+		f.Close()
+		if err == io.EOF {
+			return os.Remove(path)
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := removeWhile(ctx, filepath.Join(path, name)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// shrink makes a large file short, part by part: to free its blocks in one step takes seconds where the disk is told of
+// each, and nothing can interrupt that. A file that has another name is left alone.
+func shrink(ctx context.Context, path string) error {
+	st, err := os.Lstat(path)
+	if err != nil || !st.Mode().IsRegular() || st.Size() <= part || st.Sys().(*syscall.Stat_t).Nlink != 1 {
+		return nil // what is wrong, removing tells
+	}
+	os.Chmod(path, 0o600)
+	for size := st.Size() - part; size > 0; size -= part {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if os.Truncate(path, size) != nil {
+			return nil
+		}
+	}
+	return nil
 }

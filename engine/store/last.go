@@ -18,7 +18,8 @@ type Last struct {
 	Inputs   map[string]Input `json:"inputs,omitempty"` // by parameter path, as in Parts.Inputs
 	Artifact artifact.Digest  `json:"artifact"`
 	At       time.Time        `json:"at"`
-	Took     time.Duration    `json:"took"` // nanoseconds that making it took
+	Took     time.Duration    `json:"took"`              // nanoseconds that making it took
+	Because  string           `json:"because,omitempty"` // the root cause for which it ran, for those that read it
 }
 
 // Input says where the bytes of an input came from, to tell later which files changed.
@@ -40,7 +41,11 @@ func (s *Store) SaveLast(recipe, node string, l Last) error {
 
 // Last finds the last success of a stage instance of a recipe.
 func (s *Store) Last(recipe, node string) (*Last, bool) {
-	text, err := os.ReadFile(s.path(lastFile(recipe, node)))
+	return s.loadLast(lastFile(recipe, node))
+}
+
+func (s *Store) loadLast(rel string) (*Last, bool) {
+	text, err := os.ReadFile(s.path(rel))
 	if err != nil {
 		return nil, false
 	}

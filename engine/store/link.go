@@ -42,6 +42,7 @@ func (s *Store) Link(recipe, name string, rec *Record, port string) (path string
 	if err := os.Symlink(target, tmp); err != nil {
 		return "", fmt.Errorf("link output %s: %w", rel, err)
 	}
+	s.at("linked")
 	if err := rename(tmp, path); err != nil {
 		return "", fmt.Errorf("link output %s: %w", rel, errors.Join(err, os.Remove(tmp)))
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/belay-ml/belay/engine/key"
 )
 
-// Lock is the right to compute the result of a key. It ends with its process.
+// Lock is the right to compute the result of a key, or to use what a name stands for. It ends with its process.
 type Lock struct {
 	file *os.File
 }
@@ -36,14 +36,31 @@ func (o Owner) String() string {
 }
 
 // TryLock takes the lock of a key, or says who holds it: then the lock is nil, and so is the error.
-func (s *Store) TryLock(k key.Key) (*Lock, Owner, error) {
-	path := s.path("locks", string(k))
+func (s *Store) TryLock(k key.Key) (*Lock, Owner, error) { return s.tryLock(string(k), k.Short()) }
+
+// Lock takes the lock of a key, waiting for its holder when there is one; waiting is told who that is, once.
+func (s *Store) Lock(ctx context.Context, k key.Key, waiting func(Owner)) (*Lock, error) {
+	return s.lock(ctx, string(k), k.Short(), waiting)
+}
+
+// TryMutex takes a lock by a name that recipes give, for things that only one stage at a time may use.
+func (s *Store) TryMutex(name string) (*Lock, Owner, error) {
+	return s.tryLock("mutex-"+fileName(name), "mutex "+name)
+}
+
+// Mutex takes a lock by name, waiting for its holder when there is one.
+func (s *Store) Mutex(ctx context.Context, name string) (*Lock, error) {
+	return s.lock(ctx, "mutex-"+fileName(name), "mutex "+name, nil)
+}
+
+func (s *Store) tryLock(file, what string) (*Lock, Owner, error) {
+	path := s.path("locks", file)
 	f, err := flockFile(path)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, readOwner(path), nil
 	}
 	if err != nil {
-		return nil, Owner{}, fmt.Errorf("lock %s: %w", k.Short(), err)
+		return nil, Owner{}, fmt.Errorf("lock %s: %w", what, err)
 	}
 	host, _ := os.Hostname()
 	text, err := json.Marshal(Owner{PID: os.Getpid(), Host: host, Since: time.Now().UTC().Truncate(time.Second)})
@@ -54,33 +71,24 @@ func (s *Store) TryLock(k key.Key) (*Lock, Owner, error) {
 		_, err = f.WriteAt(text, 0)
 	}
 	if err != nil {
-		return nil, Owner{}, errors.Join(fmt.Errorf("lock %s: %w", k.Short(), err), f.Close())
+		return nil, Owner{}, errors.Join(fmt.Errorf("lock %s: write %s: %w", what, path, err), os.Remove(path), f.Close())
 	}
 	return &Lock{file: f}, Owner{}, nil
 }
 
-// Lock takes the lock of a key, waiting for its holder when there is one; waiting is told who that is, once.
-func (s *Store) Lock(ctx context.Context, k key.Key, waiting func(Owner)) (*Lock, error) {
-	pause := 2 * time.Millisecond
-	for told := false; ; {
-		lock, owner, err := s.TryLock(k)
-		if lock != nil || err != nil {
-			return lock, err
-		}
-		if !told && waiting != nil {
+func (s *Store) lock(ctx context.Context, file, what string, waiting func(Owner)) (*Lock, error) {
+	var lock *Lock
+	told := false
+	err := poll(ctx, func() (bool, error) {
+		l, owner, err := s.tryLock(file, what)
+		if l == nil && err == nil && !told && waiting != nil {
 			told = true
 			waiting(owner)
 		}
-		// The kernel cannot wake us and watch ctx at once, so look again now and then.
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
-		case <-timer.C:
-		}
-		pause = min(2*pause, 200*time.Millisecond)
-	}
+		lock = l
+		return l != nil, err
+	})
+	return lock, err
 }
 
 // Holder says who computes a key just now.
@@ -90,7 +98,7 @@ func (s *Store) Holder(k key.Key) (Owner, bool) {
 		return Owner{}, false
 	}
 	defer f.Close()
-	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
+	if free, err := tryFlock(f, unix.LOCK_SH); free || err != nil {
 		return Owner{}, false
 	}
 	return readOwner(f.Name()), true
@@ -130,8 +138,9 @@ func flockFile(path string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		for err = unix.EINTR; err == unix.EINTR; {
-			err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		free, err := tryFlock(f, unix.LOCK_EX)
+		if err == nil && !free {
+			err = unix.EWOULDBLOCK
 		}
 		if err != nil {
 			f.Close()

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
 )
 
 // Publish makes the output of a scratch directory the result of its key and removes the scratch. m tells
@@ -38,35 +40,63 @@ func (s *Store) publish(ctx context.Context, sc *Scratch, ports []artifact.Port,
 	if m.Ports, err = portContents(tree, ports); err != nil {
 		return nil, err
 	}
-	text, err := m.Encode()
-	if err != nil {
+	if err := s.reveal(ctx, filepath.Dir(sc.Out), &m); err != nil {
 		return nil, err
 	}
-	pub := filepath.Dir(sc.Out)
-	if err := writeSynced(filepath.Join(pub, "manifest.json"), text); err != nil {
-		return nil, err
-	}
-	if err := s.install(ctx, pub, &m); err != nil {
-		return nil, err
-	}
-	if err := s.writeFile(filepath.Join("keys", m.Key[:2], m.Key+".json"), text, true); err != nil {
-		return nil, err
-	}
-	s.stat.flush() // best effort
-	if err := sc.remove(); err != nil {
+	if err := errors.Join(sc.remove(), removeAll(s.path("pull", m.Key))); err != nil {
 		s.warn(fmt.Sprintf("scratch directory could not be removed: %v", err))
 	}
+	s.at("removed")
 	return &Record{Manifest: &m, Root: s.Artifact(m.Digest)}, nil
+}
+
+// reveal installs a sealed output directory with its manifest and writes the record of its key.
+func (s *Store) reveal(ctx context.Context, pub string, m *artifact.Manifest) error {
+	text, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(filepath.Join(pub, "manifest.json"), text); err != nil {
+		return err
+	}
+	s.at("manifest")
+	release, err := s.share(ctx) // between an artifact that was there already and its record nobody may collect it
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.install(ctx, pub, m); err != nil {
+		return err
+	}
+	return s.record(m, text)
+}
+
+// record makes an installed artifact the result of its key, by its encoded manifest.
+func (s *Store) record(m *artifact.Manifest, text []byte) error {
+	if err := s.writeFile(filepath.Join("keys", m.Key[:2], m.Key+".json"), text, true); err != nil {
+		return err
+	}
+	s.at("recorded")
+	s.stat.flush() // best effort
+	s.at("states")
+	return nil
 }
 
 func (s *Store) sealAndHash(ctx context.Context, root string, known map[string]artifact.Digest) (*artifact.Tree, error) {
 	entries, _, err := artifact.Walk(root, artifact.RefuseOutside)
 	if err != nil {
+		return nil, fault.Wrap(fault.Data, err)
+	}
+	for _, e := range entries {
+		if !utf8.ValidString(e.Path) || !utf8.ValidString(e.Target) {
+			return nil, fault.New(fault.Data, "list %q: the name of an output, or what it links to, is no UTF-8", filepath.Join(root, e.Path)).
+				WithHint("give the file another name: manifests hold names as text")
+		}
+	}
+	if err := seal(ctx, root, entries); err != nil {
 		return nil, err
 	}
-	if err := seal(root, entries); err != nil {
-		return nil, err
-	}
+	s.at("sealed")
 	// Again: sealing changed times, and may have replaced files.
 	seen := time.Now()
 	if entries, _, err = artifact.Walk(root, artifact.RefuseOutside); err != nil {
@@ -94,12 +124,12 @@ func portContents(tree *artifact.Tree, ports []artifact.Port) (map[string]artifa
 	for _, p := range ports {
 		d, n, ok := tree.At(p.Rel())
 		if !ok {
-			return nil, fmt.Errorf("port %s: no file or directory %q was written", p.Name, p.Rel())
+			return nil, fault.New(fault.Data, "port %s: no file or directory %q was written", p.Name, p.Rel())
 		}
 		if bad, ok := tree.LinksInside(p.Rel()); !ok {
-			return nil, fmt.Errorf("port %s: link %s to %s leaves the port", p.Name, bad.Path, bad.Target)
+			return nil, fault.New(fault.Data, "port %s: link %s to %s leaves the port", p.Name, bad.Path, bad.Target)
 		}
-		out[p.Name] = artifact.PortContent{Path: filepath.ToSlash(filepath.Clean(p.Rel())), Kind: p.Kind, Digest: d, Bytes: n}
+		out[p.Name] = artifact.PortContent{Path: p.Place(), Kind: p.Kind, Digest: d, Bytes: n}
 	}
 	return out, nil
 }
@@ -111,11 +141,13 @@ func (s *Store) install(ctx context.Context, pub string, m *artifact.Manifest) e
 	if _, err := os.Lstat(to); err == nil && s.intact(ctx, m) {
 		return removeAll(pub)
 	}
+	s.at("hashed")
 	for range 3 {
 		if err := syncDir(pub); err != nil {
 			return err
 		}
 		err := move(pub, to)
+		s.at("installed")
 		if err == nil {
 			return nil
 		}

@@ -32,9 +32,23 @@ func (r *Record) Ref(port, label string) artifact.Ref {
 	return artifact.Ref{Path: r.Path(port), Digest: p.Digest, Kind: p.Kind, Label: label}
 }
 
-// Lookup finds the result of a key. A result whose files are not what was published counts as missing; the
-// damaged artifact is put into quarantine, with a warning.
+// Lookup finds the result of a key, and counts as its use. A result whose files are not what was published counts
+// as missing; the damaged artifact is put into quarantine, with a warning.
 func (s *Store) Lookup(ctx context.Context, k key.Key) (*Record, bool) {
+	m, ok := s.find(ctx, k)
+	if !ok || !s.intact(ctx, m) {
+		return nil, false
+	}
+	return &Record{Manifest: m, Root: s.Artifact(m.Digest)}, true
+}
+
+// find reads the record of a key and notes its use, while no collection can take it away.
+func (s *Store) find(ctx context.Context, k key.Key) (*artifact.Manifest, bool) {
+	release, err := s.share(ctx)
+	if err != nil {
+		return nil, false
+	}
+	defer release()
 	path := s.place("keys", string(k), ".json")
 	m, err := artifact.LoadManifest(path)
 	switch {
@@ -50,10 +64,8 @@ func (s *Store) Lookup(ctx context.Context, k key.Key) (*Record, bool) {
 	if _, err := os.Lstat(s.place("artifacts", string(m.Digest), "")); err != nil {
 		return nil, false
 	}
-	if !s.intact(ctx, m) {
-		return nil, false
-	}
-	return &Record{Manifest: m, Root: s.Artifact(m.Digest)}, true
+	s.use(path)
+	return m, true
 }
 
 // intact says whether an artifact's files are what its manifest lists, at the cost of a stat for each. A damaged
@@ -137,5 +149,6 @@ func (s *Store) quarantine(d artifact.Digest, why error) {
 		}
 		return
 	}
+	touch(to) // collections count its days from now
 	s.warn(fmt.Sprintf("%s; it lies in %s", text, to))
 }

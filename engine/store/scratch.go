@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/belay-ml/belay/engine/key"
 )
@@ -53,20 +55,50 @@ func (s *Store) Resumable(k key.Key) bool {
 	return err == nil
 }
 
-// Empty clears the output for another attempt.
+// unfinished says whether a scratch directory holds work to resume from whose result has not been published: a process
+// may have been killed between that and the removal.
+func (s *Store) unfinished(k key.Key) bool {
+	mark, err := os.Lstat(s.path("work", string(k), resumableMark))
+	if err != nil {
+		return false
+	}
+	rec, err := os.Lstat(s.place("keys", string(k), ".json"))
+	return err != nil || rec.ModTime().Before(mark.ModTime()) // forced since then, and cut short
+}
+
+// Empty clears the output for another attempt, and the work of a stage that cannot resume.
 func (sc *Scratch) Empty() error {
-	if err := errors.Join(removeAll(sc.Out), os.MkdirAll(sc.Out, 0o755)); err != nil {
-		return fmt.Errorf("empty scratch directory: %w", err)
+	dirs := []string{sc.Out}
+	if !sc.resumable {
+		dirs = append(dirs, sc.Work)
+	}
+	for _, dir := range dirs {
+		if err := errors.Join(removeAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+			return fmt.Errorf("empty scratch directory: %w", err)
+		}
 	}
 	return nil
 }
 
-// Close ends an unsuccessful use: the work is kept when the stage can resume, the rest is removed.
-func (sc *Scratch) Close() error {
+// tidyTime is how long a cancelled run tidies up.
+const tidyTime = 500 * time.Millisecond
+
+// Close ends an unsuccessful use: the work is kept when the stage can resume, the rest is removed. When ctx is over,
+// what takes long to remove is left to the next Open, or to the next use of the key.
+func (sc *Scratch) Close(ctx context.Context) error {
+	path := sc.dir
 	if sc.resumable {
-		return removeAll(filepath.Join(sc.dir, "pub"))
+		path = filepath.Join(sc.dir, "pub")
 	}
-	return sc.remove()
+	if ctx.Err() == nil {
+		return removeAll(path)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTime)
+	defer cancel()
+	if err := removeWhile(ctx, path); ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 func (sc *Scratch) remove() error { return removeAll(sc.dir) }

@@ -28,17 +28,29 @@ type Store struct {
 	work string // the workspace
 	warn func(text string)
 	stat *statCache
+	step func(name string) // told about every step of writing, for tests that kill there; nil outside them
+
+	guard  guard
+	grain  time.Duration // useGrain; tests have others
+	window time.Duration // gcWindow; tests have others
+
+	blobs blobIndex
 
 	tmp struct {
 		sync.Mutex
-		dir  string
-		lock *os.File
+		dir   string    // "" until it is made
+		lock  *os.File  // nil until this process has said that it lives
+		began time.Time // by the store's file system
 	}
 }
 
 // Open opens the store of a workspace, making it when there is none, and removes what dead processes left
 // behind. warn is told about damage that was found and repaired; it may be nil.
 func Open(workspace string, warn func(text string)) (*Store, error) {
+	return openStepping(workspace, warn, nil)
+}
+
+func openStepping(workspace string, warn, step func(string)) (*Store, error) {
 	abs, err := filepath.Abs(workspace)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -46,10 +58,14 @@ func Open(workspace string, warn func(text string)) (*Store, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
-	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn}
+	s := &Store{root: filepath.Join(abs, Dir), work: abs, warn: warn, step: step, grain: useGrain, window: gcWindow}
 	s.stat = &statCache{path: s.path("stat")}
 	if err := s.checkFormat(); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, s.Explain(fmt.Errorf("open store: %w", err))
+	}
+	if !writable(s.root) {
+		warn(s.root + " cannot be written: the results in it can be used, new ones cannot be made")
+		return s, nil
 	}
 	s.sweep()
 	return s, nil
@@ -78,10 +94,14 @@ func (s *Store) checkFormat() error {
 // Close writes what is still in memory and gives up the store's temporary place.
 func (s *Store) Close() error {
 	err := s.stat.flush()
+	s.guard.close()
 	s.tmp.Lock()
 	defer s.tmp.Unlock()
 	if s.tmp.lock != nil {
-		err = errors.Join(err, os.RemoveAll(s.tmp.dir), os.Remove(s.tmp.lock.Name()), s.tmp.lock.Close())
+		if s.tmp.dir != "" {
+			err = errors.Join(err, os.RemoveAll(s.tmp.dir))
+		}
+		err = errors.Join(err, os.Remove(s.tmp.lock.Name()), s.tmp.lock.Close())
 		s.tmp.lock, s.tmp.dir = nil, ""
 	}
 	return err
@@ -95,6 +115,13 @@ func (s *Store) Workspace() string { return s.work }
 
 // Stats is the cache of source files' digests.
 func (s *Store) Stats() artifact.StatCache { return sources{s.stat} }
+
+// at tells where writing is.
+func (s *Store) at(step string) {
+	if s.step != nil {
+		s.step(step)
+	}
+}
 
 func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.root}, elem...)...)
@@ -113,45 +140,57 @@ func (s *Store) Artifact(d artifact.Digest) string {
 // RunDir is the folder of a run.
 func (s *Store) RunDir(id string) string { return s.path("runs", id) }
 
-// NewRun makes the folder of a new run. Its ID is the time in UTC with a random end, so IDs sort by time.
-func (s *Store) NewRun(now time.Time) (id, dir string, err error) {
-	id = now.UTC().Format("20060102-150405") + "-" + random(2)
-	dir = s.RunDir(id)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", "", fmt.Errorf("make run folder: %w", err)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", "", fmt.Errorf("make run folder: %w", err)
-	}
-	return id, dir, nil
-}
-
 func random(bytes int) string {
 	b := make([]byte, bytes)
 	rand.Read(b) // never fails
 	return hex.EncodeToString(b)
 }
 
-// tmpDir makes this store's own place for half-written files. Its lock file tells others that we live.
+// tmpDir makes this store's own place for half-written files.
 func (s *Store) tmpDir() (string, error) {
 	s.tmp.Lock()
 	defer s.tmp.Unlock()
 	if s.tmp.dir != "" {
 		return s.tmp.dir, nil
 	}
-	dir := s.path("tmp", fmt.Sprintf("%d-%s", os.Getpid(), random(4)))
-	lock, err := flockFile(dir + ".lock")
-	if err != nil {
+	if err := s.live(); err != nil {
 		return "", err
 	}
+	dir := strings.TrimSuffix(s.tmp.lock.Name(), ".lock")
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", errors.Join(err, lock.Close())
+		return "", err
 	}
-	s.tmp.dir, s.tmp.lock = dir, lock
+	s.tmp.dir = dir
 	return dir, nil
 }
 
-// sweep removes the temporary files and the scratch of processes that are gone. Failures do no harm: the next
+// alive tells other processes that this one uses the store, and since when. The zero time is a store that cannot be
+// written.
+func (s *Store) alive() time.Time {
+	s.tmp.Lock()
+	defer s.tmp.Unlock()
+	s.live() // best effort
+	return s.tmp.began
+}
+
+// live takes the lock file that says so. The caller holds s.tmp.
+func (s *Store) live() error {
+	if s.tmp.lock != nil {
+		return nil
+	}
+	lock, err := flockFile(s.path("tmp", fmt.Sprintf("%d-%s.lock", os.Getpid(), random(4))))
+	if err != nil {
+		return err
+	}
+	st, err := lock.Stat()
+	if err != nil {
+		return errors.Join(err, os.Remove(lock.Name()), lock.Close())
+	}
+	s.tmp.lock, s.tmp.began = lock, st.ModTime()
+	return nil
+}
+
+// sweep removes the temporary files, the scratch and the lock files of processes that are gone. Failures do no harm: the next
 // Open tries again.
 func (s *Store) sweep() {
 	list, _ := os.ReadDir(s.path("tmp"))
@@ -168,13 +207,14 @@ func (s *Store) sweep() {
 		os.Remove(lock.Name())
 		lock.Close()
 	}
+	s.sweepPulls()
 	list, _ = os.ReadDir(s.path("work"))
 	for _, item := range list {
 		k := key.Key(item.Name())
 		if !k.Valid() {
 			continue
 		}
-		if _, err := os.Lstat(s.path("work", item.Name(), resumableMark)); err == nil {
+		if s.unfinished(k) {
 			continue
 		}
 		lock, _, err := s.TryLock(k)
@@ -183,5 +223,30 @@ func (s *Store) sweep() {
 		}
 		removeAll(s.path("work", item.Name()))
 		lock.Release()
+	}
+	// A lock file that nobody holds stands in nobody's way; it only looks as if.
+	list, _ = os.ReadDir(s.path("locks"))
+	for _, item := range list {
+		if f, err := flockFile(s.path("locks", item.Name())); err == nil {
+			(&Lock{file: f}).Release()
+		}
+	}
+}
+
+// abandoned is the age at which a broken import is given up.
+const abandoned = 7 * 24 * time.Hour
+
+// sweepPulls removes what broken imports left that nobody went on with.
+func (s *Store) sweepPulls() {
+	list, _ := os.ReadDir(s.path("pull"))
+	for _, item := range list {
+		st, err := item.Info()
+		if k := key.Key(item.Name()); !k.Valid() || err != nil || time.Since(st.ModTime()) < abandoned {
+			continue
+		}
+		if lock, _, err := s.TryLock(key.Key(item.Name())); lock != nil && err == nil {
+			removeAll(s.path("pull", item.Name()))
+			lock.Release()
+		}
 	}
 }

@@ -37,7 +37,15 @@ func open(t testing.TB, dir string, warnings *[]string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() {
+		s.Close()
+		filepath.WalkDir(s.root, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				os.Chmod(path, 0o755) // so that the folder of the test can be removed
+			}
+			return nil
+		})
+	})
 	return s
 }
 
@@ -65,7 +73,7 @@ func tryPublish(s *Store, name string, files map[string]string) (rec *Record, er
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, sc.Close())
+			err = errors.Join(err, sc.Close(ctx))
 		}
 	}()
 	for p, text := range files {
@@ -266,24 +274,6 @@ func TestADamagedRecordCountsAsMissing(t *testing.T) {
 	}
 }
 
-func TestRemoveDeletesReadOnlyTrees(t *testing.T) {
-	t.Parallel()
-	s := open(t, t.TempDir(), nil)
-	rec := publish(t, s, "k", map[string]string{"d/e/x": "1"})
-	if err := s.Remove(ctx, rec.Digest); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := s.Lookup(ctx, keyOf("k")); ok {
-		t.Error("still there")
-	}
-	if items, err := s.List(ctx); len(items) != 0 || err != nil {
-		t.Error(items, err)
-	}
-	if err := s.Remove(ctx, "../../etc"); err == nil {
-		t.Error("removed something that is no digest")
-	}
-}
-
 func TestLinksAreSwapped(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), nil)
@@ -460,7 +450,7 @@ func TestScratchKeepsOnlyResumableWork(t *testing.T) {
 			if list, err := os.ReadDir(sc.Out); len(list) > 0 || err != nil {
 				t.Errorf("output is not empty: %v %v", list, err)
 			}
-			if err := errors.Join(os.WriteFile(filepath.Join(sc.Work, "half"), nil, 0o644), os.WriteFile(filepath.Join(sc.Out, "x"), nil, 0o444), sc.Close()); err != nil {
+			if err := errors.Join(os.WriteFile(filepath.Join(sc.Work, "half"), nil, 0o644), os.WriteFile(filepath.Join(sc.Out, "x"), nil, 0o444), sc.Close(ctx)); err != nil {
 				t.Fatal(err)
 			}
 			if s.Resumable(keyOf("k")) != resumable {
@@ -547,43 +537,6 @@ func TestANewerStoreIsRefused(t *testing.T) {
 	if _, err := Open(s.Workspace(), nil); err == nil || !strings.Contains(err.Error(), "use a newer belay") {
 		t.Error(err)
 	}
-}
-
-func TestRunFoldersSortByTime(t *testing.T) {
-	t.Parallel()
-	s := open(t, t.TempDir(), nil)
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
-	a, dir, err := s.NewRun(now)
-	if err != nil || dir != s.RunDir(a) || !strings.HasPrefix(a, "20260102-020405-") {
-		t.Error(a, dir, err)
-	}
-	b, _, err := s.NewRun(now.Add(time.Second))
-	if err != nil || b <= a {
-		t.Error(a, b, err)
-	}
-}
-
-func TestAFullDiskIsAClearError(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		t.Skipf("no right to mount: %v", err)
-	}
-	defer unix.Unmount(dir, unix.MNT_DETACH)
-	s := open(t, dir, nil)
-	publish(t, s, "small", map[string]string{"x": "1"})
-	_, err := tryPublish(s, "large", map[string]string{"x": strings.Repeat("x", 1<<20)})
-	if !errors.Is(err, unix.ENOSPC) {
-		t.Errorf("error %v", err)
-	}
-	if _, ok := s.Lookup(ctx, keyOf("large")); ok {
-		t.Error("there is a result all the same")
-	}
-	if _, ok := s.Lookup(ctx, keyOf("small")); !ok {
-		t.Error("what was there is gone")
-	}
-	publish(t, s, "large", map[string]string{"x": "2"})
-	s.Close()
 }
 
 func TestOnlyOldEnoughStatesAreTrusted(t *testing.T) {

@@ -72,7 +72,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 			return fmt.Errorf("prepare output %s: %w", port.Name, err)
 		}
 	}
-	tail := newTail(in.Events)
+	tail := newTail(in.Events, in.Secrets)
 	if err := start(ctx, p.Run, in.Work, env, tail); err != nil {
 		return err
 	}
@@ -94,13 +94,19 @@ func start(ctx context.Context, line, work string, env []string, tail *tail) err
 	cmd.Dir, cmd.Env = work, env
 	stdout, stderr := tail.writer("stdout"), tail.writer("stderr")
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	newGroup(cmd)
-	cmd.Cancel = func() error { return signalGroup(cmd, false) }
-	cmd.WaitDelay = grace
-	if err := cmd.Start(); err != nil {
+	started, ended, err := newGroup(cmd)
+	if err != nil {
 		return fault.New(fault.Internal, "start sh: %w", err)
 	}
-	err := cmd.Wait()          // after a cancellation, at most grace later: WaitDelay kills the shell
+	defer ended()
+	cmd.Cancel = func() error { return signalGroup(cmd, false) }
+	cmd.WaitDelay = grace
+	err = cmd.Start()
+	started()
+	if err != nil {
+		return fault.New(fault.Internal, "start sh: %w", err)
+	}
+	err = cmd.Wait()           // after a cancellation, at most grace later: WaitDelay kills the shell
 	_ = signalGroup(cmd, true) // and this whoever did not heed SIGTERM, or was left in the background
 	stdout.flush()
 	stderr.flush()
@@ -198,9 +204,9 @@ func ports(declared map[string]any) ([]artifact.Port, error) {
 		if !isName(name) {
 			return nil, fault.New(fault.Recipe, "read output %q: not an identifier", name)
 		}
-		if port.Kind != artifact.Unspecified && !slices.Contains(kinds(), port.Kind) {
+		if port.Kind != artifact.Unspecified && !slices.Contains(artifact.Kinds(), port.Kind) {
 			return nil, fault.New(fault.Recipe, "read output %s: unknown kind %q", name, port.Kind).
-				WithHint("one of %s", strings.Trim(fmt.Sprint(kinds()), "[]"))
+				WithHint("one of %s", strings.Trim(fmt.Sprint(artifact.Kinds()), "[]"))
 		}
 		p := strings.TrimPrefix(port.Path, "$OUT/")
 		if p == "" || path.IsAbs(p) || strings.ContainsAny(p, "\\\x00") || !filepath.IsLocal(p) {
@@ -212,12 +218,4 @@ func ports(declared map[string]any) ([]artifact.Port, error) {
 	}
 	slices.SortFunc(all, func(a, b artifact.Port) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
-}
-
-// kinds are what a command may declare.
-func kinds() []artifact.Kind {
-	return []artifact.Kind{
-		artifact.HFModel, artifact.Tokenizer, artifact.Files, artifact.TokenIndex, artifact.Megatron,
-		artifact.LoRA, artifact.Metrics, artifact.Text, artifact.Dir,
-	}
 }

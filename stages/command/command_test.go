@@ -236,7 +236,7 @@ func TestProcessesLeftBehindAreEnded(t *testing.T) {
 func TestLongAndOddLinesAreTamed(t *testing.T) {
 	t.Parallel()
 	s := &sink{}
-	tl := newTail(event.Stage{Sink: s})
+	tl := newTail(event.Stage{Sink: s}, nil)
 	w := tl.writer("stdout")
 	for _, p := range []string{"a", "b\nc\r\n\n", strings.Repeat("x", maxLine+5), "\n\x1b[31mred\x1b[0m \xff\n", "end"} {
 		if n, err := w.Write([]byte(p)); n != len(p) || err != nil {

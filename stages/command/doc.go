@@ -20,5 +20,6 @@
 //
 // The command and all that it started are one process group. A cancelled run asks the group to
 // end (SIGTERM) and kills it a second later; processes left behind by a command that has
-// ended are killed too.
+// ended are killed too, and so is the whole group when belay itself is killed. An exit status other than 0 is an error of
+// the class compute, for retry policies: a recipe that wants a command tried again says `on: [compute]`.
 package command

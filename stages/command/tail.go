@@ -9,6 +9,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // maxLine is where a line without an end is broken; lastLines is how many an error repeats.
@@ -19,15 +20,16 @@ const (
 
 // tail turns a command's output into log lines and remembers the last ones.
 type tail struct {
-	events event.Stage
+	events  event.Stage
+	secrets *secret.Redactor
 
 	mu     sync.Mutex
 	last   []string
 	counts map[string]int
 }
 
-func newTail(events event.Stage) *tail {
-	return &tail{events: events, counts: map[string]int{}}
+func newTail(events event.Stage, secrets *secret.Redactor) *tail {
+	return &tail{events: events, secrets: secrets, counts: map[string]int{}}
 }
 
 func (t *tail) count(stream string) int {
@@ -94,20 +96,21 @@ func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(p)
+	full := maxLine + l.tail.secrets.Longest() // a secret across the limit is seen whole
 	for len(p) > 0 {
 		i := bytes.IndexByte(p, '\n')
 		end := i >= 0
 		if !end {
 			i = len(p)
 		}
-		take := min(i, maxLine-len(l.buf))
+		take := min(i, full-len(l.buf))
 		l.buf = append(l.buf, p[:take]...)
 		switch {
 		case take < i: // the line goes on past the limit
-			l.emit()
+			l.emit(l.tail.secrets.Break(string(l.buf), maxLine))
 			p = p[take:]
 		case end:
-			l.emit()
+			l.flushLine()
 			p = p[i+1:]
 		default:
 			p = nil
@@ -116,9 +119,18 @@ func (l *lines) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func (l *lines) emit() {
-	l.tail.say(l.stream, string(l.buf))
-	l.buf = l.buf[:0]
+// emit says the first n bytes of what is there.
+func (l *lines) emit(n int) {
+	l.tail.say(l.stream, string(l.buf[:n]))
+	l.buf = append(l.buf[:0], l.buf[n:]...)
+}
+
+// flushLine says all that is there.
+func (l *lines) flushLine() {
+	for len(l.buf) > maxLine {
+		l.emit(l.tail.secrets.Break(string(l.buf), maxLine))
+	}
+	l.emit(len(l.buf))
 }
 
 // flush emits a last line that has no end.
@@ -126,6 +138,6 @@ func (l *lines) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.buf) > 0 {
-		l.emit()
+		l.flushLine()
 	}
 }

@@ -28,8 +28,12 @@
 // # Keys
 //
 // What was asked is in the key: repo, repo_type, revision, patterns, endpoint, the mirror's digest. A
-// branch such as main is a moving target: its first download stays until it is forced or the recipe
-// names a commit. The commit that was found is noted in the output's manifest under "commit".
+// branch such as main is a moving target: its first download stays until it is forced, the recipe
+// names a commit, or belay.lock pins the branch to one, which then stands in the key in its place (Floats and Pin
+// in pin.go). The commit that was found is noted in the output's manifest under "commit".
+//
+// With belay.lock and the result in the store nothing touches the network. HF_HUB_OFFLINE makes sure: it
+// forbids all hubs that are not folders.
 //
 // # Interruptions
 //

@@ -67,6 +67,7 @@ func (Stage) Describe() engine.Spec {
 		Env: []engine.EnvVar{
 			{Name: "HF_ENDPOINT", Keyed: true},
 			{Name: "HF_TOKEN", Secret: true},
+			{Name: "HF_HUB_OFFLINE"},
 			{Name: "HTTPS_PROXY"}, {Name: "HTTP_PROXY"}, {Name: "NO_PROXY"},
 		},
 		Resumable: true,
@@ -76,6 +77,11 @@ func (Stage) Describe() engine.Spec {
 
 // Run resolves the revision, lists the tree, fetches what the patterns select and lays it out.
 func (s Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
+	return s.guarded(in, func(p *Params, token string, in engine.In) error { return s.run(ctx, p, token, in, out) })
+}
+
+// guarded calls do with the parameters and the token, and keeps the token out of what it says.
+func (Stage) guarded(in engine.In, do func(p *Params, token string, in engine.In) error) error {
 	p, ok := in.Params.(*Params)
 	if !ok {
 		return fault.New(fault.Internal, "run hf-download: parameters are %T", in.Params)
@@ -87,7 +93,7 @@ func (s Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		return fault.New(fault.Usage, "read HF_TOKEN: it holds a character that no token has").
 			WithHint("set HF_TOKEN to the token alone, without quotes or line breaks")
 	}
-	return secret.err(s.run(ctx, p, token, in, out))
+	return secret.err(do(p, token, in))
 }
 
 func (s Stage) run(ctx context.Context, p *Params, token string, in engine.In, out engine.Out) error {
@@ -175,6 +181,10 @@ func (s Stage) source(p *Params, in engine.In) (*source, error) {
 			WithHint("give the token in the environment variable HF_TOKEN")
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fault.New(fault.Recipe, "read %s: a hub's URL has no query and no fragment", from)
+	}
+	if offline(in.Env) {
+		return nil, fault.New(codeConnection, "ask the hub: HF_HUB_OFFLINE forbids it").
+			WithHint("what is downloaded already is found in the store under belay.lock's commit: check that the recipe and belay.lock are those of the machine that has it")
 	}
 	src := &source{base: u, dial: s.Dial, close: func() {}}
 	if s.Dial == nil {

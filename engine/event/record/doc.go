@@ -9,6 +9,11 @@
 // state, parameters, key parts, outputs, results and curves. Curves are thinned to at most
 // MaxPoints points, the first and the last among them; all points are in events.jsonl.
 //
+// # Brief and Head
+//
+// A record begins with a Brief: states counted, results. Head reads a run up to its nodes, so a list of thousands of
+// runs opens files but reads little of them. Find is the run that a person means: last, last~1, the beginning of an ID.
+//
 // # Recorder
 //
 // A Sink that folds events into the run. run.json is replaced atomically at every end of a stage, every few

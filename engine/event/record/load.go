@@ -3,14 +3,11 @@ package record
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/belay-ml/belay/engine/event"
 )
@@ -51,8 +48,8 @@ func read(r io.Reader, limit int64) (*Run, error) {
 	if err := json.Unmarshal(b, &run); err != nil {
 		return nil, err
 	}
-	if run.Format < 1 || run.Format > Format {
-		return nil, fmt.Errorf("format %d, this belay reads 1 to %d", run.Format, Format)
+	if err := checkFormat(run.Format); err != nil {
+		return nil, err
 	}
 	seen := make(map[string]bool, len(run.Nodes))
 	for i, n := range run.Nodes {
@@ -62,33 +59,6 @@ func read(r io.Reader, limit int64) (*Run, error) {
 		seen[n.ID] = true
 	}
 	return &run, nil
-}
-
-// List loads all runs below a runs directory, the oldest first. Runs that cannot be read come as
-// errors beside the others.
-func List(runs string) ([]Run, []error) {
-	entries, err := os.ReadDir(runs)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, []error{fmt.Errorf("list runs: %w", err)}
-	}
-	var all []Run
-	var bad []error
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		run, err := Load(filepath.Join(runs, e.Name()))
-		if err != nil {
-			bad = append(bad, err)
-			continue
-		}
-		all = append(all, *run)
-	}
-	slices.SortStableFunc(all, func(a, b Run) int { return a.Started.Compare(b.Started) })
-	return all, bad
 }
 
 // Events reads an events.jsonl. A last line that was cut short by a crash ends the sequence without

@@ -224,6 +224,7 @@ func (r *Recorder) Finish(at time.Time, err error) error {
 // save flushes the events and replaces run.json.
 func (r *Recorder) save() error {
 	err := r.buf.Flush()
+	r.run.Brief = r.run.brief()
 	b, merr := json.MarshalIndent(r.run, "", " ")
 	if merr == nil {
 		merr = renameio.WriteFile(filepath.Join(r.dir, RunFile), append(b, '\n'), 0o644)

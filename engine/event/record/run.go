@@ -2,19 +2,22 @@ package record
 
 import (
 	"crypto/rand"
-	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/fault"
 )
 
 // Format is the version of run.json; a reader refuses later ones.
 const Format = 1
 
-// MaxPoints bounds the points of a curve in run.json, MaxLogs the lines kept of a stage.
+// MaxPoints bounds the points of a curve in run.json, MaxLogs the lines kept of a stage, MaxResults the numbers of
+// a run that a list shows.
 const (
-	MaxPoints = 1000
-	MaxLogs   = 200
+	MaxPoints  = 1000
+	MaxLogs    = 200
+	MaxResults = 100
 )
 
 // Run is one run of a recipe.
@@ -32,7 +35,29 @@ type Run struct {
 	Exit     int            `json:"exit"`
 	Error    string         `json:"error,omitempty"`
 	Hint     string         `json:"hint,omitempty"`
-	Nodes    []Node         `json:"nodes"`
+	Sources  []Source       `json:"sources,omitempty"`
+	Brief    *Brief         `json:"brief,omitempty"` // made when the record is written
+	Nodes    []Node         `json:"nodes"`           // last: Head stops before them
+}
+
+// Source is a recipe file that the run was made from; the first is the one that was named. File is its copy in the
+// run's folder, from the moment the run began.
+type Source struct {
+	Path string `json:"path"` // as messages name it
+	File string `json:"file"`
+}
+
+// Brief is what a list of runs shows of the nodes.
+type Brief struct {
+	States  map[string]int `json:"states,omitempty"`  // nodes by state
+	Results []Result       `json:"results,omitempty"` // at most MaxResults
+}
+
+// Result is one headline number of a node.
+type Result struct {
+	Node   string       `json:"node"`
+	Metric string       `json:"metric"`
+	Value  event.Number `json:"value"`
 }
 
 // Node is one stage instance of a run.
@@ -49,7 +74,9 @@ type Node struct {
 	Took     time.Duration           `json:"took_ns,omitempty"`
 	Params   []Param                 `json:"params,omitempty"`
 	Parts    []Part                  `json:"key_parts,omitempty"`
+	Inputs   []Input                 `json:"inputs,omitempty"`
 	Outputs  []Output                `json:"outputs,omitempty"`
+	Made     *Making                 `json:"made,omitempty"` // when and where the outputs were made
 	Headline map[string]event.Number `json:"headline,omitempty"`
 	Tables   []Table                 `json:"tables,omitempty"`
 	Curves   []Curve                 `json:"curves,omitempty"`
@@ -57,8 +84,17 @@ type Node struct {
 	Logs     []Log                   `json:"logs,omitempty"`
 	Dropped  int                     `json:"logs_dropped,omitempty"` // lines before Logs
 	Progress *event.Progress         `json:"progress,omitempty"`     // the last one
+	Attempts []Attempt               `json:"attempts,omitempty"`     // those before the last
 	Error    string                  `json:"error,omitempty"`
 	Hint     string                  `json:"hint,omitempty"`
+}
+
+// Attempt is one that failed and was made again.
+type Attempt struct {
+	Error string        `json:"error"`
+	Class string        `json:"class"` // of the error: "temporary", "timeout", "network"
+	Took  time.Duration `json:"took_ns"`
+	Wait  time.Duration `json:"wait_ns"` // the pause after it
 }
 
 // Param is a parameter as a person compares it.
@@ -72,6 +108,26 @@ type Param struct {
 type Part struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+}
+
+// Input is one artifact that a node reads.
+type Input struct {
+	Param  string `json:"param"` // "data", "inputs.IN"
+	Label  string `json:"label"` // "text.index", or a path as the recipe wrote it
+	Digest string `json:"digest,omitempty"`
+	Node   string `json:"node,omitempty"` // ID of the node whose port it is; empty for a source
+	Port   string `json:"port,omitempty"`
+	Sub    string `json:"sub,omitempty"` // the part of the port that is read
+	Dir    bool   `json:"dir,omitempty"` // a source that is a folder, so Digest is that of a listing
+}
+
+// Making says by what, where and when a node's outputs were made: of a fresh node, in an earlier run.
+type Making struct {
+	Belay  string        `json:"belay,omitempty"`
+	Host   string        `json:"host,omitempty"`
+	Recipe string        `json:"recipe,omitempty"`
+	At     time.Time     `json:"at,omitzero"` // the beginning, in whole seconds
+	Took   time.Duration `json:"took_ns,omitempty"`
 }
 
 // Output is a published port.
@@ -112,11 +168,14 @@ type Log struct {
 	Data  map[string]any `json:"data,omitempty"`
 }
 
-// NewID names a run by its start and four random digits: sorting by name is sorting by time.
+// NewID names a run by its start, and six digits of which the first ten bits are the milliseconds and the others random:
+// sorting by name is sorting by time.
 func NewID(start time.Time) string {
 	var b [2]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	return start.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
+	start = start.UTC()
+	end := start.Nanosecond()/int(time.Millisecond)<<14 | int(b[0])<<6 | int(b[1])>>2
+	return fmt.Sprintf("%s-%06x", start.Format("20060102-150405"), end)
 }
 
 // Node finds a node, nil when the run has none of that ID.
@@ -137,6 +196,20 @@ func (n *Node) Curve(metric string) *Curve {
 		}
 	}
 	return nil
+}
+
+// State is how the run stands: "done", "failed", "cancelled", or "running", which a run that was killed stays for
+// ever.
+func (r *Run) State() string {
+	switch {
+	case r.Finished.IsZero():
+		return "running"
+	case r.Exit == fault.Cancelled:
+		return "cancelled"
+	case r.Exit != 0:
+		return "failed"
+	}
+	return "done"
 }
 
 // Took is how long the run lasted, 0 when its end is not known.

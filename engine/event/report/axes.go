@@ -21,9 +21,9 @@ func (a axes) py(y float64) float64 {
 	return chartHigh - chartFoot - share*(chartHigh-chartFoot-chartTop)
 }
 
-// newAxes spans all points; false when there is none. What falls steeply, as a loss does, gets a
-// logarithmic axis: a linear one would show its first steps and nothing else.
-func newAxes(metric string, all []series) (axes, bool) {
+// newAxes spans all points; false when there is none. Unless a scale is asked for, what falls steeply, as a loss does,
+// gets a logarithmic axis: a linear one would show its first steps and nothing else.
+func newAxes(metric, scale string, all []Line) (axes, bool) {
 	a := axes{x0: math.Inf(1), x1: math.Inf(-1), y0: math.Inf(1), y1: math.Inf(-1)}
 	points := 0
 	for _, s := range all {
@@ -44,7 +44,8 @@ func newAxes(metric string, all []series) (axes, bool) {
 	if a.x0 == a.x1 {
 		a.x0, a.x1 = a.x0-1, a.x1+1
 	}
-	if steep(metric) && a.y0 > 1e-100 && a.y1 > 20*a.y0 && a.y1 < 1e100 {
+	drawable := a.y0 > 1e-100 && a.y1 < 1e100
+	if drawable && (scale == ScaleLog || scale == ScaleAuto && steep(metric) && a.y1 > 20*a.y0) {
 		a.log, a.y0, a.y1 = true, a.y0/1.2, a.y1*1.2
 		a.yTicks = logTicks(a.y0, a.y1)
 		return a, true

@@ -23,24 +23,6 @@ const (
 	tones      = 8   // colours of series, reused after that
 )
 
-// series is one line of a chart.
-type series struct {
-	Name   string
-	Points []record.Point
-}
-
-// last is where the drawn line ends, for the legend.
-func (s series) last(metric string) string {
-	pts := sample(s.Points, maxDrawn)
-	if len(pts) == 0 {
-		return ""
-	}
-	if smooth := smoothed(metric, pts); smooth != nil {
-		pts = smooth
-	}
-	return value(significant(float64(pts[len(pts)-1].Value), 3))
-}
-
 // significant rounds to some digits.
 func significant(v float64, digits int) float64 {
 	out, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', digits, 64), 64)
@@ -55,58 +37,15 @@ func steep(metric string) bool {
 	return strings.Contains(metric, "loss") || strings.Contains(metric, "norm") || strings.Contains(metric, "ppl")
 }
 
-// chartSVG draws the series of one metric over the steps; "" when there is no point.
-func chartSVG(metric string, all []series) string {
-	a, ok := newAxes(metric, all)
-	if !ok {
+// chartSVG draws a plot in the page, whose style it takes; "" when there is no point.
+func (p Plot) chartSVG() string {
+	lines, _ := p.shown()
+	body := p.draw(lines)
+	if body == "" {
 		return ""
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %s %s" role="img"><title>%s</title>`+"\n", num(chartWide), num(chartHigh), escape(metric+" by step"))
-	for _, t := range a.yTicks {
-		fmt.Fprintf(&b, `<path class="grid" d="M%s %sH%s"/><text class="y" x="%s" y="%s">%s</text>`+"\n",
-			num(chartLeft), num(a.py(t)), num(chartWide-chartRight), num(chartLeft-7), num(a.py(t)+4), value(t))
-	}
-	for _, t := range ticks(a.x0, a.x1, 6) {
-		if t < a.x0 || t > a.x1 || t != math.Trunc(t) || a.px(t) > chartWide-chartRight-46 {
-			continue
-		}
-		fmt.Fprintf(&b, `<text class="x" x="%s" y="%s">%s</text>`+"\n", num(a.px(t)), num(chartHigh-chartFoot+18), value(t))
-	}
-	fmt.Fprintf(&b, `<text class="end" x="%s" y="%s">step</text>`, num(chartWide-chartRight), num(chartHigh-chartFoot+18))
-	fmt.Fprintf(&b, `<path class="axis" d="M%s %sH%s"/>`+"\n", num(chartLeft), num(chartHigh-chartFoot), num(chartWide-chartRight))
-	for i, s := range all {
-		drawSeries(&b, metric, i%tones, s, a)
-	}
-	b.WriteString("</svg>\n")
-	return b.String()
-}
-
-// drawSeries draws a line, broken where values are not finite, marks for those, and tool tips. A metric that
-// jumps is drawn pale, with its mean over neighbouring points on top.
-func drawSeries(b *strings.Builder, metric string, tone int, s series, a axes) {
-	pts := sample(s.Points, maxDrawn)
-	var dots strings.Builder
-	for _, p := range pts {
-		if v := float64(p.Value); !finite(v) {
-			fmt.Fprintf(&dots, `<text class="bad" x="%s" y="%s">×<title>%s</title></text>`, num(a.px(float64(p.Step))), num(chartHigh-chartFoot-2), escape(fmt.Sprintf("%s, step %d: %v", s.Name, p.Step, v)))
-		}
-	}
-	if smooth := smoothed(metric, pts); smooth != nil {
-		fmt.Fprintf(b, `<path class="line raw s%d" d="%s"/>`, tone, a.path(pts))
-		fmt.Fprintf(b, `<path class="line s%d" d="%s"><title>%s</title></path>`+"\n", tone, a.path(smooth), escape(s.Name+", smoothed"))
-	} else {
-		fmt.Fprintf(b, `<path class="line s%d" d="%s"><title>%s</title></path>`+"\n", tone, a.path(pts), escape(s.Name))
-	}
-	for _, p := range sample(pts, maxHover) {
-		if v := float64(p.Value); finite(v) {
-			fmt.Fprintf(&dots, `<circle class="dot s%d" cx="%s" cy="%s" r="7"><title>%s</title></circle>`, tone, num(a.px(float64(p.Step))), num(a.py(v)), escape(fmt.Sprintf("%s, step %d: %s", s.Name, p.Step, value(v))))
-		}
-	}
-	if len(pts) == 1 && finite(float64(pts[0].Value)) {
-		fmt.Fprintf(b, `<circle class="one s%d" cx="%s" cy="%s" r="3.5"/>`, tone, num(a.px(float64(pts[0].Step))), num(a.py(float64(pts[0].Value))))
-	}
-	b.WriteString(dots.String() + "\n")
+	return fmt.Sprintf(`<svg class="chart" viewBox="0 0 %s %s" role="img"><title>%s</title>`+"\n%s</svg>\n",
+		num(chartWide), num(chartHigh), escape(title(p.Metric)+" by step"), body)
 }
 
 // path is a line through the finite points.
@@ -129,14 +68,9 @@ func (a axes) path(pts []record.Point) string {
 	return b.String()
 }
 
-// smoothed is the mean over a window of about a twelfth of the points: around each one, smaller where the
-// curve begins, behind it where the curve ends. It is nil for metrics that do not jump, for short curves
-// and for values that are not finite.
-func smoothed(metric string, pts []record.Point) []record.Point {
-	if !steep(metric) || len(pts) < 24 {
-		return nil
-	}
-	half := len(pts) / 24
+// smoothed is the mean over half points on either side of each one, fewer where the curve begins and ends. It is nil
+// where a value is not finite.
+func smoothed(pts []record.Point, half int) []record.Point {
 	out := make([]record.Point, len(pts))
 	for i, p := range pts {
 		lo, hi := i-min(half, i), i+min(half, i, len(pts)-1-i)+1

@@ -2,9 +2,7 @@ package report
 
 import (
 	"html/template"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/belay-ml/belay/engine/event/record"
 )
@@ -25,54 +23,46 @@ type chart struct {
 	Metric string
 	SVG    template.HTML
 	Legend []legend
+	More   string // of lines that are not drawn
 }
 
 type legend struct {
-	Tone       int
+	Key        template.HTML
 	Name, Last string
 }
 
 // charts groups curves by stage name and metric, in the order of the nodes; loss comes first.
 func charts(run *record.Run) []group {
 	var groups []group
-	at := map[string]int{}
-	drawn := map[string]map[string][]series{} // group -> metric
-	for _, n := range run.Nodes {
-		name := n.Name
-		if name == "" {
-			name = n.ID
+	seen := map[string]bool{}
+	runs := []*record.Run{run}
+	for i := range run.Nodes {
+		name := run.Nodes[i].Stage()
+		if seen[name] {
+			continue
 		}
-		for _, c := range n.Curves {
-			if len(c.Points) == 0 {
-				continue
-			}
-			if _, ok := at[name]; !ok {
-				at[name] = len(groups)
-				groups = append(groups, group{Name: name})
-				drawn[name] = map[string][]series{}
-			}
-			drawn[name][c.Metric] = append(drawn[name][c.Metric], series{n.ID, c.Points})
+		seen[name] = true
+		g := group{Name: name}
+		for _, m := range CurveMetrics(runs, name) {
+			g.Charts = append(g.Charts, newChart(Plot{Metric: m, Lines: LinesOf(runs, name, m), Smooth: SmoothAuto}))
 		}
-	}
-	for i := range groups {
-		g := &groups[i]
-		metrics := slices.Collect(maps.Keys(drawn[g.Name]))
-		slices.SortFunc(metrics, func(a, b string) int {
-			if d := place(a) - place(b); d != 0 {
-				return d
-			}
-			return strings.Compare(a, b)
-		})
-		for _, m := range metrics {
-			all := drawn[g.Name][m]
-			c := chart{Metric: title(m), SVG: template.HTML(chartSVG(title(m), all))}
-			for j, s := range all {
-				c.Legend = append(c.Legend, legend{j % tones, s.Name, s.last(title(m))})
-			}
-			g.Charts = append(g.Charts, c)
+		if len(g.Charts) > 0 {
+			groups = append(groups, g)
 		}
 	}
 	return groups
+}
+
+func newChart(p Plot) chart {
+	c := chart{Metric: title(p.Metric), SVG: template.HTML(p.chartSVG())} // escaped where it is made
+	lines, left := p.shown()
+	for i, l := range lines {
+		c.Legend = append(c.Legend, legend{template.HTML(keySVG(i)), l.Name, p.last(l)})
+	}
+	if left > 0 {
+		c.More = leftOut(left)
+	}
+	return c
 }
 
 // place orders metrics: those that people look at first.

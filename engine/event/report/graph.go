@@ -19,6 +19,7 @@ type Node struct {
 	Kind   string // stage kind, shown below
 	State  string // of event.State, or stale, or maybe, or "" for a recipe that was not planned
 	Detail string // shown after the kind: a duration, a reason
+	Group  string // name of the stage, which its instances share; may be empty
 	Link   string // fragment that a click leads to, such as "#stage-3"; may be empty
 }
 
@@ -32,13 +33,14 @@ type Edge struct {
 func Of(run *record.Run) Graph {
 	g := Graph{Title: run.Recipe}
 	index := make(map[string]int, len(run.Nodes))
-	for i, n := range run.Nodes {
+	for i := range run.Nodes {
+		n := &run.Nodes[i]
 		index[n.ID] = i
 		detail := ""
 		if n.Took > 0 {
 			detail = clock(n.Took)
 		}
-		g.Nodes = append(g.Nodes, Node{ID: n.ID, Kind: n.Kind, State: n.State, Detail: detail})
+		g.Nodes = append(g.Nodes, Node{ID: n.ID, Kind: n.Kind, State: n.State, Detail: detail, Group: n.Stage()})
 	}
 	for i, n := range run.Nodes {
 		for _, id := range n.Reads {
@@ -63,7 +65,7 @@ func sign(state string) string {
 		return "✗"
 	case "cancelled":
 		return "■"
-	case "skipped":
+	case "skipped", "off":
 		return "–"
 	case "stale", "maybe", "wanted", "ready", "queued":
 		return "○"
@@ -76,6 +78,8 @@ func tone(state string) string {
 	switch state {
 	case "done", "fresh", "running", "failed", "cancelled", "skipped":
 		return state
+	case "off":
+		return "skipped"
 	case "stale", "maybe", "wanted", "ready", "queued":
 		return "waiting"
 	}
@@ -140,4 +144,9 @@ func clock(d time.Duration) string {
 		return d.Round(100 * time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()
+}
+
+// seconds is a duration from its JSON form, bounded.
+func seconds(s float64) time.Duration {
+	return time.Duration(min(max(s, 0), 1e9) * float64(time.Second))
 }

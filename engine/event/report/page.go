@@ -17,6 +17,9 @@ import (
 //go:embed report.tmpl.html
 var pageText string
 
+//go:embed parts.tmpl.html
+var partsText string
+
 //go:embed report.css
 var pageCSS string
 
@@ -31,16 +34,31 @@ type page struct {
 	Failures []failure
 	Scores   []scoreCard
 	Graph    template.HTML
+	Matrix   []table
 	Charts   []group
 	Training []table
 	Findings []table
 	Timeline template.HTML
-	Stages   []stage
+	Groups   []stageGroup
+	More     []string // what is left out of a large run, and where it is
+}
+
+// stageGroup is the stages of the list; those of a large run are folded by name.
+type stageGroup struct {
+	Name, Summary string // empty for one list of all
+	Open          bool
+	Stages        []stage
 }
 
 type fact struct{ Name, Value string }
 
-type failure struct{ ID, Link, Text, Hint string }
+// failure is an error of a stage, or of several: a matrix often fails in all its cells for one reason.
+type failure struct {
+	Stages     []stageLink
+	Text, Hint string
+}
+
+type stageLink struct{ ID, Link string }
 
 // stage is a node with everything that is known of it.
 type stage struct {
@@ -52,18 +70,25 @@ type stage struct {
 	Sizes                    []string // of Outputs
 	Lines                    []line
 	Open                     bool
+	Brief                    bool // of a large run: the rest is in run.json
 }
 
 type line struct{ Time, Level, Text string }
 
 // HTML writes the report of a run as one self-contained page.
-func HTML(w io.Writer, run *record.Run) error {
-	t, err := template.New("report").Parse(pageText)
+func HTML(w io.Writer, run *record.Run) error { return fill(w, pageText, newPage(run)) }
+
+// fill writes a page from its template and the parts that pages share.
+func fill(w io.Writer, text string, data any) error {
+	t, err := template.New("page").Parse(text)
+	if err == nil {
+		_, err = t.Parse(partsText)
+	}
 	if err != nil {
 		return fmt.Errorf("parse report template: %w", err)
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, newPage(run)); err != nil {
+	if err := t.Execute(&b, data); err != nil {
 		return fmt.Errorf("fill report template: %w", err)
 	}
 	if _, err := io.WriteString(w, lines(b.String())); err != nil {
@@ -75,31 +100,32 @@ func HTML(w io.Writer, run *record.Run) error {
 func newPage(run *record.Run) *page {
 	p := &page{CSS: template.CSS(graphCSS + pageCSS), Run: run}
 	counts := map[string]int{}
+	var stages []stage
+	whole := map[string]bool{}
 	for i, n := range run.Nodes {
 		counts[n.State]++
-		st := newStage(i, n)
-		p.Stages = append(p.Stages, st)
-		if n.State == "failed" {
+		if len(run.Nodes) > maxWhole && whole[n.Stage()] && (n.State != "failed" || counts["failed"] > maxFailures) {
+			stages = append(stages, briefStage(i, n))
+		} else {
+			whole[n.Stage()] = true
+			stages = append(stages, newStage(i, n))
+		}
+		if n.State == "failed" && counts["failed"] <= maxFailures {
 			text := n.Error
 			if text == "" {
 				text = n.Why
 			}
-			p.Failures = append(p.Failures, failure{n.ID, "#" + st.Anchor, text, n.Hint})
+			p.fail(failure{[]stageLink{{n.ID, anchor(i)}}, text, n.Hint})
 		}
 	}
+	if n := counts["failed"] - maxFailures; n > 0 {
+		p.More = append(p.More, fmt.Sprintf("%d more stages failed; belay show %s lists them", n, run.ID))
+	}
+	p.Groups = groupStages(stages)
 	if run.Error != "" && len(p.Failures) == 0 {
 		p.Failures = append(p.Failures, failure{Text: run.Error, Hint: run.Hint})
 	}
-	switch {
-	case run.Finished.IsZero():
-		p.State = "running"
-	case run.Exit == 130:
-		p.State = "cancelled"
-	case run.Exit != 0:
-		p.State = "failed"
-	default:
-		p.State = "done"
-	}
+	p.State = run.State()
 	p.Sign = sign(p.State)
 	p.Summary = summary(counts, len(run.Nodes), run.Took())
 	p.Facts = runFacts(run)
@@ -107,7 +133,7 @@ func newPage(run *record.Run) *page {
 
 	g := Of(run).clean()
 	for i := range g.Nodes {
-		g.Nodes[i].Link = "#" + p.Stages[i].Anchor
+		g.Nodes[i].Link = anchor(i)
 	}
 	for _, c := range p.Scores {
 		for _, b := range c.Bars {
@@ -115,10 +141,65 @@ func newPage(run *record.Run) *page {
 			g.Nodes[i].Detail = strings.Join(filled(g.Nodes[i].Detail, c.Metric+" "+b.Value), " · ")
 		}
 	}
+	g = g.Collapsed(false)
 	p.Graph = template.HTML(graphSVG(g, false)) // escaped where it is made
+	p.Matrix = matrixTables(matrixOf(run), 1)
 	p.Charts, p.Training, p.Findings = charts(run), training(run), findings(run)
 	p.Timeline = template.HTML(timelineSVG(run))
 	return p
+}
+
+// fail adds a failure, to the one with the same text where there is one.
+func (p *page) fail(f failure) {
+	for i, have := range p.Failures {
+		if have.Text == f.Text && have.Hint == f.Hint {
+			p.Failures[i].Stages = append(have.Stages, f.Stages...)
+			return
+		}
+	}
+	p.Failures = append(p.Failures, f)
+}
+
+// What a page of a large run shows: stages with all their details, and failures.
+const (
+	maxWhole    = 100
+	maxFailures = 20
+)
+
+// briefStage is a stage with little more than its state.
+func briefStage(i int, n record.Node) stage {
+	n.Params, n.Parts, n.Tables, n.Outputs, n.Notes, n.Logs, n.Reads, n.Dropped = nil, nil, nil, nil, nil, nil, nil, 0
+	s := newStage(i, n)
+	s.Brief, s.Open = true, false
+	return s
+}
+
+// groupStages folds the instances of stages of a large run.
+func groupStages(stages []stage) []stageGroup {
+	if len(stages) <= maxWhole {
+		return []stageGroup{{Stages: stages}}
+	}
+	var out []stageGroup
+	at := map[string]int{}
+	for _, s := range stages {
+		name := s.Stage()
+		i, ok := at[name]
+		if !ok {
+			i = len(out)
+			at[name] = i
+			out = append(out, stageGroup{Name: name})
+		}
+		out[i].Stages = append(out[i].Stages, s)
+		out[i].Open = out[i].Open || s.Open
+	}
+	for i := range out {
+		counts := map[string]int{}
+		for _, s := range out[i].Stages {
+			counts[s.State]++
+		}
+		out[i].Summary = summary(counts, len(out[i].Stages), 0)
+	}
+	return out
 }
 
 // summary counts the stages by state, in words.

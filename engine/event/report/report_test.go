@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"flag"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
+	"github.com/belay-ml/belay/engine/event/sheet"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -94,7 +96,7 @@ func sampleRun() *record.Run {
 	return run
 }
 
-func html(t *testing.T, run *record.Run) string {
+func pageOf(t *testing.T, run *record.Run) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := HTML(&b, run); err != nil {
@@ -138,7 +140,7 @@ func golden(t *testing.T, name, have string) {
 
 func TestReportShowsWhatARunDid(t *testing.T) {
 	t.Parallel()
-	have := html(t, sampleRun())
+	have := pageOf(t, sampleRun())
 	if dir := os.Getenv("BELAY_REPORT_SAMPLE"); dir != "" { // to look at in a browser
 		if err := os.WriteFile(dir, []byte(have), 0o644); err != nil {
 			t.Fatal(err)
@@ -156,7 +158,7 @@ func TestReportShowsWhatARunDid(t *testing.T) {
 
 func TestReportRefersToNothingOutside(t *testing.T) {
 	t.Parallel()
-	have := html(t, sampleRun())
+	have := pageOf(t, sampleRun())
 	for _, re := range []string{`(?i)https?://`, `(?i)\b(src|href)="[^#"]`, `(?i)<script`, `(?i)<link`, `(?i)@import`, `(?i)url\(`, `(?i)//[a-z]`} {
 		if m := regexp.MustCompile(re).FindString(have); m != "" {
 			t.Errorf("the report holds %q", m)
@@ -178,7 +180,7 @@ func TestReportKeepsHostileTextAsText(t *testing.T) {
 			Notes:  map[string]any{bad: []any{bad}}, Logs: []record.Log{{Level: bad, Text: bad, Data: map[string]any{bad: bad}}},
 		}, {ID: bad + "2", State: bad, Reads: []string{bad}, Headline: map[string]event.Number{bad: 2}, Took: 5}},
 	}
-	have := html(t, run)
+	have := pageOf(t, run)
 	if strings.Contains(have, "<script") || strings.Contains(have, "<img") || strings.Contains(have, "\x1b") || strings.Contains(have, "\x00") {
 		t.Error("text of a stage became markup")
 	}
@@ -195,7 +197,7 @@ func TestFailedRunShowsErrorAndHintFirst(t *testing.T) {
 	run := sampleRun()
 	run.Exit, run.Nodes[5].State, run.Nodes[5].Error, run.Nodes[5].Hint = 40, "failed", "step 12: loss is NaN", "lower lr"
 	run.Nodes[5].Curves[0].Points[20].Value = event.Number(math.NaN())
-	have := html(t, run)
+	have := pageOf(t, run)
 	errAt, graphAt := strings.Index(have, "step 12: loss is NaN"), strings.Index(have, "<h2>Graph")
 	if errAt < 0 || errAt > graphAt || !strings.Contains(have, "lower lr") || !strings.Contains(have, "step 21: NaN") {
 		t.Errorf("error at %d, graph at %d", errAt, graphAt)
@@ -259,7 +261,7 @@ func TestChartIsDrawnAsBefore(t *testing.T) {
 		}
 		return out
 	}
-	svg := chartSVG("loss <a>", []series{{"one", pts(4, 3, math.NaN(), 2.5, 2)}, {"two", pts(3.9)}, {"three", pts(math.Inf(1))}})
+	svg := Plot{Metric: "loss <a>", Lines: []Line{{"one", pts(4, 3, math.NaN(), 2.5, 2)}, {"two", pts(3.9)}, {"three", pts(math.Inf(1))}}, Smooth: SmoothAuto}.chartSVG()
 	wellFormed(t, "chart", svg)
 	golden(t, "chart.svg", svg)
 }
@@ -271,10 +273,36 @@ func TestChartsSurviveOddNumbers(t *testing.T) {
 		for i, x := range v {
 			pts = append(pts, record.Point{Step: int64(i) * (1 << 60), Value: event.Number(x)})
 		}
-		svg := chartSVG("m", []series{{"s", pts}})
+		svg := Plot{Metric: "m", Lines: []Line{{"s", pts}}}.chartSVG()
 		wellFormed(t, fmt.Sprint(v), svg)
 		if strings.Contains(svg, `d="MNaN`) || strings.Contains(svg, "+Inf") && !strings.Contains(fmt.Sprint(v), "Inf") {
 			t.Errorf("%v: not a coordinate in %s", v, svg)
 		}
 	}
+}
+
+func FuzzPage(f *testing.F) {
+	text, err := json.Marshal(sampleRun())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"format":1,"nodes":[{"id":"a[x=1]","took_ns":-5,"headline":{"acc":"NaN"},"tables":[{"title":"t","columns":["s","acc"],"rows":[[],["a"],["b","c","d"]],"headline":{"acc":1}}]},{"id":"a[x=2]","reads":["a[x=1]","b"],"curves":[{"metric":"loss","points":[[9,"+Inf"],[-9,1e308]]}]}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		run, err := record.Read(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		var page bytes.Buffer
+		if err := HTML(&page, run); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(page.Bytes(), []byte("<script")) {
+			t.Error("text of a stage became markup")
+		}
+		c := Comparison{Runs: []*record.Run{run, run}, Sheets: sheet.Of([]*record.Run{run, run}, sheet.Options{})}
+		if err := c.HTML(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -1,12 +1,15 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/belay-ml/belay/engine/event/record"
+	"github.com/belay-ml/belay/engine/event/sheet"
 )
 
 // scoreCard is one headline metric of one task over all stages that measured it: the first and the best
@@ -15,8 +18,12 @@ type scoreCard struct {
 	Task, Metric string
 	First, Best  *bar // First is nil when no stage comes before the others
 	Bars         []bar
+	More         string // how many stages have no bar
 	Table        *table
 }
+
+// maxScores bounds the bars and columns of a card: the first stage and the best of the others.
+const maxScores = 16
 
 // bar is the score of one stage. Percent is its share of the full length.
 type bar struct {
@@ -102,6 +109,10 @@ func newScoreCard(task, metric string, g []owned) scoreCard {
 			best = i
 		}
 	}
+	if all := len(c.Bars); all > maxScores {
+		g, best = c.cut(g, form, baseline, best)
+		c.More = fmt.Sprintf("the best %d of %d; belay metrics shows all", len(c.Bars), all)
+	}
 	c.Best = &c.Bars[best]
 	if baseline {
 		c.First = &c.Bars[0]
@@ -112,6 +123,34 @@ func newScoreCard(task, metric string, g []owned) scoreCard {
 	return c
 }
 
+// cut keeps the best stages, in their order, and the first where it is what the others are compared with. It returns the
+// stages that are left and which of them is the best.
+func (c *scoreCard) cut(g []owned, form form, baseline bool, best int) ([]owned, int) {
+	order := make([]int, len(c.Bars))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case baseline && (a == 0) != (b == 0): // the first always stays
+			return cmp.Compare(min(a, 1), min(b, 1))
+		case form.better(c.Bars[a].raw, c.Bars[b].raw):
+			return -1
+		case form.better(c.Bars[b].raw, c.Bars[a].raw):
+			return 1
+		}
+		return 0
+	})
+	order = order[:maxScores]
+	slices.Sort(order)
+	bars, left := make([]bar, maxScores), make([]owned, maxScores)
+	for i, k := range order {
+		bars[i], left[i] = c.Bars[k], g[k]
+	}
+	c.Bars = bars
+	return left, slices.Index(order, best)
+}
+
 // form is how the values of a metric are written and compared.
 type form struct {
 	share bool // between 0 and 1, written as a percentage
@@ -120,7 +159,7 @@ type form struct {
 }
 
 func newForm(metric string, g []owned) form {
-	f := form{lower: lessIsBetter(metric)}
+	f := form{lower: sheet.LessIsBetter(metric)}
 	low := math.Inf(1)
 	for _, t := range g {
 		v := float64(t.Headline[metric])
@@ -134,12 +173,6 @@ func newForm(metric string, g []owned) form {
 		f.top = 0 // no bars
 	}
 	return f
-}
-
-// lessIsBetter knows a metric by its name.
-func lessIsBetter(metric string) bool {
-	m := strings.ToLower(metric)
-	return slices.ContainsFunc([]string{"loss", "ppl", "perplexity", "nll", "error", "bits_per"}, func(w string) bool { return strings.Contains(m, w) })
 }
 
 func (f form) text(v float64) string {

@@ -116,15 +116,21 @@ func TestAnswersToTheSamePromptsStandSideBySide(t *testing.T) {
 func TestSteepCurvesGetALogarithmicAxis(t *testing.T) {
 	t.Parallel()
 	pts := []record.Point{{Step: 1, Value: 10}, {Step: 2, Value: 0.01}}
-	if a, _ := newAxes("loss", []series{{"s", pts}}); !a.log || len(a.yTicks) < 2 || a.py(10) >= a.py(0.01) {
+	if a, _ := newAxes("loss", ScaleAuto, []Line{{"s", pts}}); !a.log || len(a.yTicks) < 2 || a.py(10) >= a.py(0.01) {
 		t.Errorf("have %+v", a)
 	}
-	if a, _ := newAxes("learning rate", []series{{"s", pts}}); a.log {
+	if a, _ := newAxes("lr", ScaleAuto, []Line{{"s", pts}}); a.log {
 		t.Error("a learning rate is drawn on a logarithmic axis")
+	}
+	if a, _ := newAxes("lr", ScaleLog, []Line{{"s", pts}}); !a.log {
+		t.Error("the scale that was asked for is not taken")
+	}
+	if a, _ := newAxes("loss", ScaleLinear, []Line{{"s", pts}}); a.log {
+		t.Error("the scale that was asked for is not taken")
 	}
 	for _, lo := range []float64{0, -1, 5e-324, 1e-99, 1, 1e99, 1e300, math.MaxFloat64} {
 		for _, hi := range []float64{1e-300, 1, 1e90, math.MaxFloat64} {
-			svg := chartSVG("loss", []series{{"s", []record.Point{{Step: 1, Value: event.Number(lo)}, {Step: 2, Value: event.Number(hi)}}}})
+			svg := Plot{Metric: "loss", Lines: []Line{{"s", []record.Point{{Step: 1, Value: event.Number(lo)}, {Step: 2, Value: event.Number(hi)}}}}}.chartSVG()
 			wellFormed(t, fmt.Sprint(lo, hi), svg)
 			if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
 				t.Errorf("%g to %g: not a coordinate in %s", lo, hi, svg)

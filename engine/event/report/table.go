@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -31,16 +32,20 @@ func (t table) Right() []bool {
 	return out
 }
 
+// maxTables bounds the tables of one shape that a page shows one by one.
+const maxTables = 12
+
 // span is a name over Wide columns.
 type span struct {
 	Name string
 	Wide int
 }
 
-// cell is a table cell. Tone is "up" or "down" for Delta; Bar draws Percent below the text.
+// cell is a table cell. Tone is "up" or "down" for Delta; Bar draws Percent below the text; Best marks the best of
+// its column.
 type cell struct {
 	Text, Err, Delta, Tone string
-	Right, Bar             bool
+	Right, Bar, Best       bool
 	Percent                float64
 }
 
@@ -57,9 +62,13 @@ func findings(run *record.Run) []table {
 		if t, ok := joined(g); ok {
 			return []table{t}
 		}
-		out := make([]table, len(g))
+		var out []table
 		for i, o := range g {
-			out[i] = plainTable(o.Table)
+			if i == maxTables {
+				out[i-1].Note += fmt.Sprintf(", and %d more are not shown", len(g)-i)
+				break
+			}
+			out = append(out, plainTable(o.Table))
 			out[i].Note = o.id
 		}
 		return out
@@ -119,6 +128,10 @@ func stacked(g []owned) []table {
 	out := table{Title: g[0].Title, Head: append([]string{"stage"}, g[0].Columns...)}
 	for _, o := range g {
 		for _, r := range o.Rows {
+			if len(out.Rows) == maxRows {
+				out.Note = fmt.Sprintf("the first %d rows", maxRows)
+				return []table{out}
+			}
 			row := []cell{{Text: o.id}}
 			for _, c := range r {
 				_, num := number(c)
@@ -148,7 +161,7 @@ func joined(g []owned) (table, bool) {
 			return table{}, false
 		}
 	}
-	if len(g) < 2 {
+	if len(g) < 2 || len(g) > maxJoined {
 		return table{}, false
 	}
 	columns := g[0].Columns[1:]

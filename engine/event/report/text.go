@@ -21,6 +21,7 @@ func Text(w io.Writer, g Graph) error {
 	for _, n := range g.Nodes {
 		wide, kinds = max(wide, len([]rune(visible(n.ID)))), max(kinds, len([]rune(n.Kind)))
 	}
+	wide = min(wide, 48) // one long name does not push all lines apart
 	var b strings.Builder
 	for i, n := range g.Nodes {
 		mark := sign(n.State)
@@ -43,10 +44,11 @@ func Text(w io.Writer, g Graph) error {
 // visible is a text on one line, without control characters.
 func visible(s string) string { return strings.ReplaceAll(lines(s), "\n", " ") }
 
-// lines drops control characters, but for line ends.
+// lines drops control characters, but for line ends, and those that turn the direction of what follows.
 func lines(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		switch {
+		case r < ' ' && r != '\n', r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
 			return -1
 		}
 		return r
@@ -79,9 +81,10 @@ func Dot(w io.Writer, g Graph) error {
 	return err
 }
 
-// quoteDot is a quoted string of the dot language, in which only the quote and the backslash are special.
+// quoteDot is a quoted string of the dot language, in which the quote and the backslash are special, and entities are
+// read.
 func quoteDot(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "&", "&amp;").Replace(s) + `"`
 }
 
 // Mermaid writes a graph for Mermaid, which Markdown viewers draw.
@@ -120,5 +123,5 @@ func Mermaid(w io.Writer, g Graph) error {
 
 // quoteMermaid writes what would end a quoted label as character codes.
 func quoteMermaid(s string) string {
-	return strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "`", "#96;").Replace(s)
+	return strings.NewReplacer("#", "#35;", "&", "#amp;", "%", "#37;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "`", "#96;").Replace(s)
 }

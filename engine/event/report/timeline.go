@@ -10,6 +10,9 @@ import (
 	"github.com/belay-ml/belay/engine/event/record"
 )
 
+// maxBars bounds the bars of a time line.
+const maxBars = 60
+
 // timelineSVG draws when each stage ran; "" when fewer than two did.
 func timelineSVG(run *record.Run) string {
 	type bar struct {
@@ -29,12 +32,18 @@ func timelineSVG(run *record.Run) string {
 	if len(bars) < 2 {
 		return ""
 	}
+	title := "when each stage ran"
+	if all := len(bars); all > maxBars {
+		slices.SortStableFunc(bars, func(a, b bar) int { return cmp.Compare(b.to-b.from, a.to-a.from) })
+		bars = bars[:maxBars]
+		title = fmt.Sprintf("when each stage ran: the %d longest of %d", maxBars, all)
+	}
 	slices.SortStableFunc(bars, func(a, b bar) int { return cmp.Compare(a.from, b.from) })
 	const wide, left, row = 900.0, 190.0, 22.0
 	high := row*float64(len(bars)) + 26
 	px := func(d time.Duration) float64 { return left + float64(d)/float64(end)*(wide-left-70) }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="timeline" viewBox="0 0 %s %s" role="img"><title>when each stage ran</title>`+"\n", num(wide), num(high))
+	fmt.Fprintf(&b, `<svg class="timeline" viewBox="0 0 %s %s" role="img"><title>%s</title>`+"\n", num(wide), num(high), title)
 	for i := range time.Duration(7) {
 		d := i * tickOf(end)
 		if d < 0 || d > end {

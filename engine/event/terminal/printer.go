@@ -14,18 +14,22 @@ import (
 )
 
 const (
-	redrawEvery   = 100 * time.Millisecond // of live lines
+	redrawEvery   = 100 * time.Millisecond // of live lines, when something changed
+	clocksEvery   = 500 * time.Millisecond // of live lines, when nothing did
 	progressEvery = 10 * time.Second       // of plain progress lines, a stage
 	maxTableRows  = 16                     // longer tables are for the report
 )
 
 // Options say how to show a run.
 type Options struct {
-	Live    bool       // the writer is a terminal: lines may be redrawn
-	Color   bool       // ANSI colours; off for NO_COLOR
-	Quiet   bool       // only warnings and failures
-	Verbose bool       // debug lines too
-	Width   func() int // columns of the terminal, asked at every redraw; nil means 100
+	Live    bool // the writer is a terminal: lines may be redrawn
+	Color   bool // ANSI colours; off for NO_COLOR
+	Quiet   bool // only warnings and failures
+	Verbose bool // debug lines too
+	// Size is the columns and rows of the terminal, asked at every redraw; nil means 100 and 24.
+	Size func() (columns, rows int)
+	// Expect is how long stages took the last time, by ID: for the time left.
+	Expect map[string]time.Duration
 }
 
 // Printer is a sink that writes for people.
@@ -33,36 +37,36 @@ type Printer struct {
 	mu      sync.Mutex
 	w       io.Writer
 	opt     Options
-	running []*stage // in the order of their start
-	names   int      // width of the widest stage name so far
-	drawn   int      // live lines on the screen
+	stages  []*stage // in the order of the first event of each: that of the graph
+	byID    map[string]*stage
+	members map[string]int // of groups
+	names   int            // width of the widest stage name so far, in lasting lines
+	held    []string       // lasting lines that wait for the next frame
+	drawn   []int          // cells of each live line on the screen
+	columns int            // that they were drawn for
+	dirty   bool           // something changed since they were drawn
+	closed  bool
 	redrawn time.Time
+	began   time.Time // of the first event
 	now     time.Time // of the last event
-	seen    time.Time // when that event came, by the real clock: Refresh goes on from there
-}
-
-// stage is a running stage.
-type stage struct {
-	id      string
-	started time.Time
-	last    *event.Progress
-	pace    pace
-	told    time.Time // of the last plain progress line
-	best    map[string]float64
+	seen    time.Time // when that event came, by the real clock: Watch goes on from there
 }
 
 // New writes to w.
 func New(w io.Writer, opt Options) *Printer {
-	if opt.Width == nil {
-		opt.Width = func() int { return 100 }
+	if opt.Size == nil {
+		opt.Size = func() (int, int) { return 100, 24 }
 	}
-	return &Printer{w: w, opt: opt, names: 8}
+	return &Printer{w: w, opt: opt, names: 8, byID: map[string]*stage{}, members: map[string]int{}}
 }
 
 // Emit shows one event.
 func (p *Printer) Emit(e event.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.began.IsZero() {
+		p.began = e.Time
+	}
 	if e.Time.After(p.now) {
 		p.now, p.seen = e.Time, time.Now()
 	}
@@ -77,29 +81,35 @@ func (p *Printer) Emit(e event.Event) {
 	case e.Log != nil:
 		lines = p.log(e)
 	}
-	p.show(lines, e.State != nil)
+	p.show(lines)
 }
 
-// Watch redraws the live lines twice a second until ctx ends, so that clocks go on while a stage is
-// silent. Without Live it does nothing.
+// Watch redraws the live lines until ctx ends: ten times a second what changed, and twice a second the clocks. Without
+// Live it does nothing.
 func (p *Printer) Watch(ctx context.Context) {
 	if !p.opt.Live || p.opt.Quiet {
 		return
 	}
-	t := time.NewTicker(500 * time.Millisecond)
+	t := time.NewTicker(redrawEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-			p.mu.Lock()
-			if !p.seen.IsZero() {
-				p.now, p.seen = p.now.Add(time.Since(p.seen)), time.Now()
-			}
-			p.show(nil, true)
-			p.mu.Unlock()
+			p.tick(time.Now())
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+func (p *Printer) tick(real time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.seen.IsZero() {
+		p.now, p.seen = p.now.Add(real.Sub(p.seen)), real
+	}
+	if p.dirty || p.now.Sub(p.redrawn) >= clocksEvery {
+		p.draw()
 	}
 }
 
@@ -107,94 +117,132 @@ func (p *Printer) Watch(ctx context.Context) {
 func (p *Printer) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running = nil
-	p.show(nil, true)
+	p.closed = true
+	p.draw()
 }
 
 // Line writes a line of the program itself above the live lines.
 func (p *Printer) Line(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.show([]string{text}, true)
+	p.show([]string{visible(text)})
 }
 
-// show writes lasting lines above the live ones and redraws those, in one write.
-func (p *Printer) show(lines []string, now bool) {
+// show writes lasting lines. On a terminal they wait for the next frame, of which there are ten a second at most.
+func (p *Printer) show(lines []string) {
 	if !p.opt.Live || p.opt.Quiet {
 		if len(lines) > 0 {
 			_, _ = io.WriteString(p.w, strings.Join(lines, "\n")+"\n")
 		}
 		return
 	}
-	if len(lines) == 0 && !now && p.now.Sub(p.redrawn) < redrawEvery {
+	p.held = append(p.held, lines...)
+	p.dirty = true
+	if p.closed || p.now.Sub(p.redrawn) >= redrawEvery {
+		p.draw()
+	}
+}
+
+// draw is one frame, in one write: the lasting lines that were held, and the live ones below them.
+func (p *Printer) draw() {
+	if !p.opt.Live || p.opt.Quiet {
 		return
 	}
-	p.redrawn = p.now
+	p.redrawn, p.dirty = p.now, false
+	columns, rows := p.opt.Size()
+	columns, rows = max(columns, 20), max(rows, 2)
 	var b strings.Builder
-	if p.drawn > 0 {
-		fmt.Fprintf(&b, "\r\x1b[%dA", p.drawn)
+	if up := climb(p.drawn, columns); up > 0 {
+		fmt.Fprintf(&b, "\r\x1b[%dA", up)
 	}
-	for _, l := range lines {
-		b.WriteString("\x1b[K" + l + "\n")
+	// Rows are erased one by one: some terminals keep in their history what an erased screen showed.
+	if columns != p.columns {
+		b.WriteString("\x1b[J") // a narrower terminal has wrapped the live lines
 	}
-	columns := max(p.opt.Width(), 20)
-	for _, s := range p.running {
-		b.WriteString("\x1b[K" + p.bar(s, columns) + "\n")
+	p.columns = columns
+	for _, l := range p.held {
+		erase := "\x1b[K"
+		if cells(bare(l)) >= columns {
+			erase = "\x1b[J" // it takes several rows
+		}
+		b.WriteString(erase + l + "\n")
+	}
+	p.held, p.drawn = nil, p.drawn[:0]
+	if !p.closed {
+		// Some rows are left for what stands above.
+		for _, l := range p.frame(columns, max(min(rows-1, rows*3/4), 1)) {
+			b.WriteString(l + "\x1b[K\n")
+			p.drawn = append(p.drawn, cells(bare(l)))
+		}
 	}
 	b.WriteString("\x1b[J")
-	p.drawn = len(p.running)
 	_, _ = io.WriteString(p.w, b.String())
+}
+
+// climb is how many rows up the live lines begin. A terminal that became narrower has wrapped them.
+func climb(drawn []int, columns int) int {
+	up := 0
+	for _, n := range drawn {
+		up += max((n+columns-1)/columns, 1)
+	}
+	return up
 }
 
 // state shows what a stage became.
 func (p *Printer) state(e event.Event) []string {
 	id := visible(e.Stage)
 	why := visible(e.State.Why)
+	s := p.stage(id)
 	switch e.State.To {
+	case "queued":
+		s.queued = true
+		s.why = why
 	case "running":
 		p.names = min(max(p.names, cells(id)), 40)
-		p.running = append(p.running, &stage{id: id, started: e.Time, told: e.Time})
-		if p.opt.Live {
-			return nil
+		s.phase, s.started, s.told = running, e.Time, e.Time
+		if why == "" {
+			why = s.why
 		}
-		return p.line(dim, "»", id, "started", why)
+		return p.brief(dim, "»", id, "started", why)
 	case "done":
-		s := p.take(id)
 		note := clock(e.State.Took)
-		if s != nil && e.State.Took == 0 {
+		if s.phase == running && e.State.Took == 0 {
 			note = clock(e.Time.Sub(s.started))
 		}
+		s.phase = done
 		var extra []string
-		if s != nil {
-			for _, k := range slices.Sorted(maps.Keys(s.best)) {
-				extra = append(extra, k+" "+number(s.best[k]))
-			}
+		for _, k := range slices.Sorted(maps.Keys(s.best)) {
+			extra = append(extra, k+" "+number(s.best[k]))
 		}
 		return p.line(green, "✓", id, note, strings.Join(extra, "  "))
 	case "failed":
-		p.take(id)
+		s.phase = failed
 		return p.must(red, "✗", id, "failed", why)
 	case "cancelled":
-		p.take(id)
+		s.phase = cancelled
 		return p.line(yellow, "■", id, "cancelled", why)
-	case "fresh", "skipped":
+	case "fresh":
+		s.phase = fresh
+		return p.brief(dim, "·", id, e.State.To, why)
+	case "skipped":
+		s.phase = skipped
 		return p.line(dim, "·", id, e.State.To, why)
 	}
 	return nil
 }
 
-// take removes a stage from the running ones.
-func (p *Printer) take(id string) *stage {
-	s := p.find(id)
-	p.running = slices.DeleteFunc(p.running, func(s *stage) bool { return s.id == id })
-	return s
+// brief is a line that live lines say already.
+func (p *Printer) brief(color, mark, id, text, note string) []string {
+	if p.opt.Live {
+		return nil
+	}
+	return p.line(color, mark, id, text, note)
 }
 
+// find is a running stage, nil when it does not run.
 func (p *Printer) find(id string) *stage {
-	for _, s := range p.running {
-		if s.id == id {
-			return s
-		}
+	if s := p.byID[id]; s != nil && s.phase == running {
+		return s
 	}
 	return nil
 }
@@ -213,7 +261,7 @@ func (p *Printer) progress(e event.Event) []string {
 		return nil
 	}
 	s.told = e.Time
-	return p.line(dim, "…", s.id, s.far(e.Time), c.Text)
+	return p.line(dim, "…", s.id, s.far(e.Time, false), c.Text)
 }
 
 // table shows a short result and keeps its headline for the stage's last line.

@@ -82,89 +82,35 @@ func TestQuietSaysOnlyWhatNeedsALook(t *testing.T) {
 	}
 }
 
-// screen is what a terminal shows after the few control sequences that a printer uses.
-func screen(t *testing.T, out string) []string {
-	t.Helper()
-	lines, row := []string{""}, 0
-	for out != "" {
-		if rest, ok := strings.CutPrefix(out, "\x1b["); ok {
-			i := strings.IndexAny(rest, "AKJm")
-			if i < 0 {
-				t.Fatalf("unknown sequence in %q", out)
-			}
-			switch rest[i] {
-			case 'A':
-				n := 0
-				for _, r := range rest[:i] {
-					n = n*10 + int(r-'0')
-				}
-				if row -= n; row < 0 {
-					t.Fatal("above the screen")
-				}
-			case 'K':
-				lines[row] = ""
-			case 'J':
-				lines = append(lines[:row:row], "")
-			}
-			out = rest[i+1:]
-			continue
-		}
-		r, rest := out[0], out[1:]
-		switch r {
-		case '\r':
-		case '\n':
-			if row++; row == len(lines) {
-				lines = append(lines, "")
-			}
-		default:
-			lines[row] += string(r)
-		}
-		out = rest
-	}
-	return lines
-}
-
 func TestLiveLinesAreRedrawnBelowTheLastingOnes(t *testing.T) {
 	t.Parallel()
-	var b bytes.Buffer
-	p := New(&b, Options{Live: true, Width: func() int { return 90 }})
+	v := newVT(t, 90, 24)
+	p := New(v, Options{Live: true, Size: v.size})
 	s := script{p}
+	s.at(0, "a", state("wanted", ""))
+	s.at(0, "b", state("wanted", ""))
 	s.at(0, "a", state("running", ""))
 	s.at(0, "b", state("running", ""))
 	for i := range 21 {
 		s.at(float64(i), "a", far(int64(i)*1_000_000, 40_000_000, "bytes", "model.safetensors"))
 	}
-	s.at(20, "b", event.Event{Log: &event.Log{Level: "info", Text: "hello"}})
-	have := screen(t, b.String())
+	s.at(20.5, "b", event.Event{Log: &event.Log{Level: "info", Text: "hello"}})
 	want := []string{
 		"  b         hello",
-		"» a         ━━━━━━━━━━━━──────────── " + " 50%  20.0/40.0 MB  1.0 MB/s  20.0s left  model.safe",
-		"» b         20.0s",
-		"",
+		"» a         ━━━━━━━━━━━━────────────  50%  20.0/40.0 MB  1.0 MB/s  20.0s left  model.safe",
+		"» b         20.5s",
+		"▪ 0/2 done, 2 running  20s, about 20s left and 1 unknown",
 	}
-	if d := cmp.Diff(want, decode(have)); d != "" {
+	if d := cmp.Diff(want, v.screen()); d != "" {
 		t.Errorf("while running: %s", d)
 	}
 	s.at(40, "a", event.Event{State: &event.State{To: "done", Took: 40 * time.Second}})
 	s.at(41, "b", state("cancelled", ""))
 	p.Close()
-	want = []string{"  b         hello", "✓ a         40.0s", "■ b         cancelled", ""}
-	if d := cmp.Diff(want, decode(screen(t, b.String()))); d != "" {
+	want = []string{"  b         hello", "✓ a         40.0s", "■ b         cancelled"}
+	if d := cmp.Diff(want, v.screen()); d != "" {
 		t.Errorf("at the end: %s", d)
 	}
-}
-
-// decode undoes the byte-wise reading of screen.
-func decode(lines []string) []string {
-	out := make([]string, len(lines))
-	for i, l := range lines {
-		var b []byte
-		for _, r := range l {
-			b = append(b, byte(r))
-		}
-		out[i] = string(b)
-	}
-	return out
 }
 
 func TestColoursAreOnlyThereWhenAsked(t *testing.T) {
@@ -179,15 +125,20 @@ func TestColoursAreOnlyThereWhenAsked(t *testing.T) {
 
 func TestLiveLinesNeverWrap(t *testing.T) {
 	t.Parallel()
-	for _, columns := range []int{0, 20, 79, 80, 200} {
-		var b bytes.Buffer
-		p := New(&b, Options{Live: true, Width: func() int { return columns }})
+	for _, columns := range []int{0, 20, 39, 59, 79, 80, 200} {
+		v := newVT(t, max(columns, 20), 24)
+		p := New(v, Options{Live: true, Size: func() (int, int) { return columns, 24 }})
 		s := script{p}
 		name := strings.Repeat("长", 30)
-		s.at(0, name, state("running", ""))
-		s.at(1, name, far(-5, 1<<62, "tokens", strings.Repeat("界", 200)))
-		s.at(2, name, far(1<<62, 1<<62, "tokens", ""))
-		for _, l := range decode(screen(t, b.String())) {
+		s.at(0, name+"/x", state("wanted", ""))
+		s.at(0, name+"/y", state("wanted", ""))
+		s.at(0, name+"/x", state("running", ""))
+		s.at(1, name+"/x", far(-5, 1<<62, "tokens", strings.Repeat("界", 200)))
+		s.at(2, name+"/x", far(1<<62, 1<<62, "tokens", ""))
+		if lines := v.screen(); len(lines) != 4 {
+			t.Errorf("%d columns: want a header, two stages and the run, have %q", columns, lines)
+		}
+		for _, l := range v.screen() {
 			if cells(l) >= max(columns, 20) {
 				t.Errorf("%d columns: a line of %d", columns, cells(l))
 			}

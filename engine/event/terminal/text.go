@@ -43,6 +43,19 @@ func visible(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
+// bare is s without colours.
+func bare(s string) string {
+	var b strings.Builder
+	for {
+		head, rest, ok := strings.Cut(s, "\x1b[")
+		b.WriteString(head)
+		if !ok {
+			return b.String()
+		}
+		_, s, _ = strings.Cut(rest, "m")
+	}
+}
+
 // cells is how many columns s takes.
 func cells(s string) int {
 	n := 0
@@ -91,6 +104,14 @@ func clock(d time.Duration) string {
 		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 	}
 	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// whole is clock without tenths.
+func whole(d time.Duration) string {
+	if d = d.Round(time.Second); d < time.Minute {
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	}
+	return clock(d)
 }
 
 // amount is "3.1 / 12.0 MB" or "120 / 250 iterations".

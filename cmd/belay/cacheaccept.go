@@ -28,7 +28,7 @@ belay: a person says that the new code would make the same. With STAGE names, on
 				return err
 			}
 			defer st.Close()
-			nodes, err := sched.Accept(c.Context(), p.graph, st, runFlags{}.options(args[1:]))
+			nodes, err := sched.Accept(c.Context(), p.graph, st, a.locked(p, runFlags{}.options(args[1:])))
 			if err != nil {
 				return err
 			}

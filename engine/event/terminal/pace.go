@@ -43,47 +43,30 @@ func (p *pace) rate() float64 {
 	return float64(p.done[n-1]-p.done[0]) / dt
 }
 
-// far says in words how far a stage is.
-func (s *stage) far(now time.Time) string {
+// far says in words how far a stage is; in short where there is little room.
+func (s *stage) far(now time.Time, short bool) string {
 	if s.last == nil {
-		return clock(now.Sub(s.started))
+		text := clock(now.Sub(s.started))
+		if left, ok := s.remaining(now); ok && left >= time.Second/2 {
+			text += "  about " + whole(left) + " left"
+		}
+		return text
 	}
 	var parts []string
 	if s.last.Total > 0 {
 		parts = append(parts, fmt.Sprintf("%3d%%", percent(s.last.Done, s.last.Total)))
 	}
-	parts = append(parts, amount(s.last.Done, s.last.Total, s.last.Unit))
-	if r := s.pace.rate(); r > 0 {
-		parts = append(parts, speed(r, s.last.Unit))
-		if left := float64(s.last.Total - s.last.Done); left > 0 {
-			parts = append(parts, clock(time.Duration(min(left/r, 1e8)*float64(time.Second)))+" left")
+	rate := s.pace.rate()
+	if !short || s.last.Total <= 0 {
+		parts = append(parts, amount(s.last.Done, s.last.Total, s.last.Unit))
+		if rate > 0 {
+			parts = append(parts, speed(rate, s.last.Unit))
 		}
+	}
+	if left := float64(s.last.Total - s.last.Done); rate > 0 && left > 0 {
+		parts = append(parts, clock(time.Duration(min(left/rate, 1e8)*float64(time.Second)))+" left")
 	}
 	return strings.Join(parts, "  ")
-}
-
-// bar is the live line of a running stage.
-func (p *Printer) bar(s *stage, columns int) string {
-	const wide = 24
-	head := "» " + pad(clip(s.id, p.names), p.names) + "  "
-	text := s.far(p.now)
-	bar := ""
-	if s.last != nil && s.last.Total > 0 && columns >= 80 {
-		full := int(float64(min(max(s.last.Done, 0), s.last.Total)) / float64(s.last.Total) * 2 * wide)
-		done := strings.Repeat("━", full/2)
-		if full%2 == 1 {
-			done += "╸"
-		}
-		bar = p.paint(green, done) + p.paint(dim, strings.Repeat("─", max(wide-full/2-full%2, 0))) + " "
-	}
-	if s.last != nil && s.last.Text != "" {
-		text += "  " + s.last.Text
-	}
-	room := columns - 1 - cells(head)
-	if bar != "" {
-		room -= wide + 1
-	}
-	return p.paint(cyan, clip(head, columns-1)) + bar + clip(text, max(room, 0))
 }
 
 func percent(done, total int64) int {

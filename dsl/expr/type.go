@@ -1,0 +1,28 @@
+package expr
+
+import (
+	"strings"
+
+	"github.com/expr-lang/expr/types"
+)
+
+// Type is the expression's static type in the language's words: "int", "a list", "an artifact", "any value".
+func (p *Program) Type() string {
+	text := ""
+	if _, isMap := p.typ.(types.Map); isMap {
+		return "a map"
+	} else if p.chain != nil {
+		text = strings.Replace(p.typ.String(), "Array{", "[]", 1)
+		text = strings.TrimSuffix(text, "}")
+	} else if t := p.prog.Node().Type(); t != nil {
+		text = t.String()
+	}
+	switch name := plainWords(text); name {
+	case "", "any":
+		return "any value"
+	case "[]an artifact":
+		return "a list of artifacts"
+	default:
+		return name
+	}
+}
