@@ -164,7 +164,7 @@ func (f *failing) Read(p []byte) (int, error) {
 func TestAbandonedImportsAreSwept(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), nil)
-	for name, age := range map[string]time.Duration{"old": 8 * 24 * time.Hour, "new": time.Hour} {
+	for name, age := range map[string]time.Duration{"old": 8 * 24 * time.Hour, "new": time.Hour, "done": 0} {
 		dir := s.path("pull", string(keyOf(name)))
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -173,6 +173,12 @@ func TestAbandonedImportsAreSwept(t *testing.T) {
 		if err := os.Chtimes(dir, at, at); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.MkdirAll(s.path("keys", string(keyOf("done"))[:2]), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.place("keys", string(keyOf("done")), ".json"), nil, 0o644); err != nil { // killed after its record
+		t.Fatal(err)
 	}
 	s = open(t, s.Workspace(), nil)
 	left, err := os.ReadDir(s.path("pull"))

@@ -236,12 +236,16 @@ func (s *Store) sweep() {
 // abandoned is the age at which a broken import is given up.
 const abandoned = 7 * 24 * time.Hour
 
-// sweepPulls removes what broken imports left that nobody went on with.
+// sweepPulls removes what broken imports left: those that nobody went on with, and those that were cut short after
+// their result was there.
 func (s *Store) sweepPulls() {
 	list, _ := os.ReadDir(s.path("pull"))
 	for _, item := range list {
 		st, err := item.Info()
-		if k := key.Key(item.Name()); !k.Valid() || err != nil || time.Since(st.ModTime()) < abandoned {
+		if k := key.Key(item.Name()); !k.Valid() || err != nil {
+			continue
+		}
+		if _, err := os.Lstat(s.place("keys", item.Name(), ".json")); err != nil && time.Since(st.ModTime()) < abandoned {
 			continue
 		}
 		if lock, _, err := s.TryLock(key.Key(item.Name())); lock != nil && err == nil {
