@@ -46,20 +46,9 @@ func New(b Bucket, st *store.Store, o Options) *Client {
 		o.Parallel = 8
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = fault.Pause
 	}
 	return &Client{bucket: b, store: st, sleep: o.Sleep, slots: make(chan struct{}, o.Parallel), bad: map[string]bool{}}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // String names the bucket.

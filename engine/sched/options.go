@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/lockfile"
 	"github.com/belay-ml/belay/engine/secret"
 )
@@ -61,18 +62,7 @@ func (o Options) filled() Options {
 		o.Now = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = fault.Pause
 	}
 	return o
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -101,15 +102,23 @@ func syncDir(dir string) error {
 	return errors.Join(err, f.Close())
 }
 
+// Trees of more than manyFiles are put on disk by one sync of the file system rather than file by file; files from
+// bigFile bytes on are synced alone in any case, because that can be cancelled.
+const (
+	manyFiles = 64
+	bigFile   = 256 << 10
+)
+
 // seal makes the files below root read-only and puts them on disk, directories last.
 func seal(ctx context.Context, root string, entries []artifact.Entry) error {
+	files := slices.DeleteFunc(slices.Clone(entries), func(e artifact.Entry) bool {
+		return e.Mode != artifact.Regular && e.Mode != artifact.Executable
+	})
+	together := syncsAll && len(files) > manyFiles
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
-	for _, e := range entries {
-		if e.Mode != artifact.Regular && e.Mode != artifact.Executable {
-			continue
-		}
-		g.Go(func() error { return sealFile(gctx, e) })
+	for _, e := range files {
+		g.Go(func() error { return sealFile(gctx, e, together && e.Size < bigFile) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -125,17 +134,24 @@ func seal(ctx context.Context, root string, entries []artifact.Entry) error {
 		return err
 	}
 	for i := len(dirs) - 1; i >= 0; i-- { // parents come before their children
-		if err := errors.Join(syncDir(dirs[i]), ctx.Err()); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := os.Chmod(dirs[i], 0o555); err != nil {
+		if !together {
+			err = syncDir(dirs[i])
+		}
+		if err := errors.Join(err, os.Chmod(dirs[i], 0o555)); err != nil {
 			return err
 		}
+	}
+	if together {
+		return syncAll(root)
 	}
 	return nil
 }
 
-func sealFile(ctx context.Context, e artifact.Entry) error {
+// sealFile makes one file read-only and, unless that is left to whoever calls it, puts it on disk.
+func sealFile(ctx context.Context, e artifact.Entry, synced bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -144,15 +160,18 @@ func sealFile(ctx context.Context, e artifact.Entry) error {
 			return err
 		}
 	}
+	mode := fs.FileMode(0o444)
+	if e.Mode == artifact.Executable {
+		mode = 0o555
+	}
+	if synced {
+		return os.Chmod(e.Abs, mode)
+	}
 	f, err := os.Open(e.Abs)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	mode := fs.FileMode(0o444)
-	if e.Mode == artifact.Executable {
-		mode = 0o555
-	}
 	if err := f.Chmod(mode); err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/belay-ml/belay/engine/fault"
 )
 
 // guardFile is locked shared by whoever looks a result up or publishes one, and alone by a collection while it
@@ -107,12 +109,8 @@ func poll(ctx context.Context, try func() (bool, error)) error {
 		if done, err := try(); done || err != nil {
 			return err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
+		if err := fault.Pause(ctx, pause); err != nil {
+			return err
 		}
 	}
 }
@@ -136,8 +134,7 @@ func (s *Store) use(path string) {
 
 // touch gives a file the time that its file system has now.
 func touch(path string) {
-	now := []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}
-	unix.UtimesNanoAt(unix.AT_FDCWD, path, now, 0)
+	unix.Utimes(path, nil)
 }
 
 // oldestLiving is when the oldest living process that uses the store began, this one left out; zero when there is

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -20,4 +21,19 @@ func syncParts(ctx context.Context, f *os.File, size int64) error {
 		}
 	}
 	return nil
+}
+
+// syncsAll says that syncAll is there.
+const syncsAll = true
+
+// syncAll puts everything on disk that was written to the file system of a directory.
+func syncAll(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		return errors.Join(&os.PathError{Op: "sync", Path: dir, Err: err}, f.Close())
+	}
+	return f.Close()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/fault"
 )
 
 // Pauses between two looks: at least the first, and many times as long as a look takes.
@@ -79,12 +80,5 @@ func (w *Watcher) look(ctx context.Context) error {
 	if some {
 		return nil
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return fault.Pause(ctx, pause)
 }

@@ -48,21 +48,9 @@ func (c *client) retry(ctx context.Context, what string, do func() (progress boo
 		c.events.Warn("trying again", map[string]any{
 			"what": what, "after": wait.String(), "attempt": failed, "error": err.Error(),
 		})
-		if err := sleep(ctx, wait); err != nil {
+		if err := fault.Pause(ctx, wait); err != nil {
 			return err
 		}
-	}
-}
-
-// sleep waits, or ends with the context.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/secret"
 )
 
@@ -37,11 +38,7 @@ func (h Hook) post(ctx context.Context, m Message, find secret.Lookup) error {
 	err = h.send(ctx, to, value, m.Body)
 	var again temporary
 	if errors.As(err, &again) {
-		pause := time.NewTimer(h.pause())
-		defer pause.Stop()
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
+		if fault.Pause(ctx, h.pause()) == nil {
 			err = h.send(ctx, to, value, m.Body)
 		}
 	}
