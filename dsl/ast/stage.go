@@ -28,6 +28,9 @@ func StageKeys() []string {
 	return []string{"uses", "with", "when", "matrix", "needs", "on", "resources", "retries", "timeout", "cache", "doc"}
 }
 
+// MatrixKeys are the keys of a matrix that are no axes.
+func MatrixKeys() []string { return []string{"zip", "include", "exclude"} }
+
 func (d *decoder) stages(r *Recipe, p *Pair) {
 	if p == nil {
 		d.lacks(r.Root, pos.Span{Start: r.Root.Span.Start, End: r.Root.Span.Start}, "add `stages:` with at least one stage", "the recipe has no stages")

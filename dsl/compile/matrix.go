@@ -117,24 +117,22 @@ func (b *builder) matrix(s *stage) bool {
 	cells := []cell{{}}
 	var axes []string
 	for _, p := range n.Pairs {
-		axis := p.Key.Text
-		if axis == "include" || axis == "exclude" {
+		if p.Key.Text == "include" || p.Key.Text == "exclude" {
 			continue
 		}
-		if !identifier(axis) {
-			b.diags.Errorf(p.Key.Span, "use letters, digits and _", "bad axis name %q", axis)
+		names, tuples := b.factor(f, p, axes)
+		if names == nil {
 			continue
 		}
-		values := b.axis(f, p)
-		if len(cells)*len(values) > maxCells {
+		if len(cells)*len(tuples) > maxCells {
 			b.diags.Errorf(p.Value.Span, "", "the matrix has more than %d cells", maxCells)
 			return false
 		}
-		axes = append(axes, axis)
-		next := make([]cell, 0, len(cells)*len(values))
+		axes = append(axes, names...)
+		next := make([]cell, 0, len(cells)*len(tuples))
 		for _, c := range cells {
-			for _, v := range values {
-				next = append(next, append(slices.Clone(c), v))
+			for _, t := range tuples {
+				next = append(next, slices.Concat(c, t))
 			}
 		}
 		cells = next
@@ -181,7 +179,57 @@ func (b *builder) matrixOf(s *stage, name string) bool {
 	return true
 }
 
-// axis evaluates one axis.
+// factor evaluates one factor of a matrix: an axis, whose tuples are its values one by one, or `zip`, whose axes go
+// side by side. known are the axes before it. No names mean that it is wrong, which was reported.
+func (b *builder) factor(f frame, p *ast.Pair, known []string) (names []string, tuples []cell) {
+	pairs := []*ast.Pair{p}
+	if p.Key.Text == "zip" {
+		if p.Value.Kind != ast.Map || len(p.Value.Pairs) == 0 {
+			b.diags.Errorf(p.Value.Span, "write zip: {lr: [1e-4, 1e-5], warmup: [100, 10]}", "zip wants a map of axes, have %s", p.Value.Kind)
+			return nil, nil
+		}
+		pairs = p.Value.Pairs
+	}
+	for _, q := range pairs {
+		axis := q.Key.Text
+		switch {
+		case !identifier(axis):
+			b.diags.Errorf(q.Key.Span, "use letters, digits and _", "bad axis name %q", axis)
+			return nil, nil
+		case slices.Contains(known, axis):
+			b.diags.Errorf(q.Key.Span, "keep one of them", "axis %s is given twice", axis)
+			return nil, nil
+		}
+		values := b.axis(f, q)
+		if len(names) == 0 {
+			tuples = make([]cell, len(values))
+		} else if len(values) != len(tuples) {
+			if values != nil {
+				b.diags.Errorf(q.Value.Span, "axes of zip go side by side", "axis %s has %d values, %s has %d", axis, len(values), names[0], len(tuples))
+			}
+			return nil, nil
+		}
+		for i, v := range values {
+			tuples[i] = append(tuples[i], v)
+		}
+		names = append(names, axis)
+	}
+	seen := map[string]bool{}
+	for _, t := range tuples {
+		at := t[len(t)-1]
+		switch key := t.key(); {
+		case !seen[key]:
+			seen[key] = true
+		case len(names) == 1:
+			b.diags.Errorf(at.from.Span, "", "axis %s has %s twice", names[0], words(at.value))
+		default:
+			b.diags.Errorf(at.from.Span, "", "zip has %s twice", key)
+		}
+	}
+	return names, tuples
+}
+
+// axis evaluates the values of one axis.
 func (b *builder) axis(f frame, p *ast.Pair) []axisValue {
 	v, ok := b.evaluate(f, p.Value)
 	if !ok {
@@ -197,7 +245,6 @@ func (b *builder) axis(f frame, p *ast.Pair) []axisValue {
 	}
 	from, _ := b.source(nil, p.Value)
 	var out []axisValue
-	seen := map[string]bool{}
 	for i, item := range items {
 		at := from
 		if from.Kind == ast.List && i < len(from.Items) {
@@ -207,13 +254,7 @@ func (b *builder) axis(f frame, p *ast.Pair) []axisValue {
 			b.diags.Errorf(at.Span, "give texts, numbers or booleans", "a value of axis %s is %s", p.Key.Text, words(item))
 			continue
 		}
-		text := axisText(item)
-		if seen[text] {
-			b.diags.Errorf(at.Span, "", "axis %s has %s twice", p.Key.Text, words(item))
-			continue
-		}
-		seen[text] = true
-		out = append(out, axisValue{axis: p.Key.Text, value: item, text: text, from: at})
+		out = append(out, axisValue{axis: p.Key.Text, value: item, text: axisText(item), from: at})
 	}
 	return out
 }

@@ -141,7 +141,7 @@ func (c *completer) members(names []string, s slot) {
 
 // portsOf adds the ports of a stage; in `matrix` it is the stage's matrix that can be taken over.
 func (c *completer) portsOf(stage string, s slot) {
-	if s.field == nil && len(s.keys) > 0 && s.keys[0].name == "include" {
+	if s.field == nil && len(s.keys) > 0 && s.keys[0].name == ast.MatrixKeys()[0] {
 		c.add(itemField, "matrix", "", "The cells of stage "+stage+", taken over.", "matrix", 0)
 		return
 	}
@@ -198,7 +198,7 @@ func (c *completer) cells(names []string) {
 	keys := []string{""}
 	for _, a := range axes {
 		var next []string
-		for _, n := range scalars(c.project.value("stages", owner, "matrix", a)) {
+		for _, n := range scalars(c.project.axis(owner, a)) {
 			for _, k := range keys {
 				next = append(next, strings.TrimPrefix(fmt.Sprintf("%s,%s=%s", k, a, cellText(n)), ","))
 			}

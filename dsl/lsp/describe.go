@@ -251,7 +251,7 @@ func (p *project) paramDoc(name string) string {
 func (p *project) axisDoc(stage, axis string) string {
 	owner, _ := p.axes(stage)
 	s := fmt.Sprintf("axis **%s** of stage %s", axis, owner)
-	if values := showValue(plainValue(p.value("stages", owner, "matrix", axis))); values != "" {
+	if values := showValue(plainValue(p.axis(owner, axis))); values != "" {
 		s += ": `" + values + "`"
 	}
 	return s

@@ -53,7 +53,7 @@ func (p *project) hoverKey(keys []string) string {
 		return p.stageDoc(key)
 	case len(keys) == 2 && keys[0] == "params":
 		return p.paramDoc(key)
-	case len(keys) > 3 && keys[0] == "stages" && keys[2] == "matrix" && !slices.Contains([]string{"include", "exclude"}, key):
+	case len(keys) > 3 && keys[0] == "stages" && keys[2] == "matrix" && !slices.Contains(ast.MatrixKeys(), key):
 		return p.axisDoc(keys[1], key)
 	}
 	above := p.slot(keys[:len(keys)-1])

@@ -34,7 +34,7 @@ func stageDocs() map[string]string {
 		"uses":      "The stage kind, or a recipe file that is used as one stage.",
 		"with":      "Its parameters.",
 		"when":      "A condition over params, matrix, model, parallel and env. When it is false the stage is off, and so is who reads it.",
-		"matrix":    "Axes, `{seed: [1, 2]}`: every combination is an instance. `include` and `exclude` add and remove combinations; `\"${other.matrix}\"` takes over those of another stage.",
+		"matrix":    "Axes, `{seed: [1, 2]}`: every combination is an instance. `zip` has axes that go side by side, `include` and `exclude` add and remove combinations; `\"${other.matrix}\"` takes over those of another stage.",
 		"needs":     "Stages to wait for without reading them.",
 		"on":        "The target it runs on.",
 		"resources": "What it claims while it runs: `{cpu: 2, memory: 8GiB, npu: 1, net: true, mutex: [name]}`.",
@@ -70,6 +70,7 @@ func typeDocs() map[string]string {
 // matrixDocs says what the keys of a matrix are that are no axes.
 func matrixDocs() map[string]string {
 	return map[string]string{
+		"zip":     "Axes that go side by side: `{lr: [1e-4, 1e-5], warmup: [100, 10]}` makes two combinations.",
 		"include": "Combinations to add: a list of maps that give every axis.",
 		"exclude": "Combinations to leave out: a list of maps of axes and values.",
 	}

@@ -161,6 +161,14 @@ func (p *project) env() []string {
 	return out
 }
 
+// axis is what an axis is written as, nil where only include names it.
+func (p *project) axis(stage, name string) *outline.Node {
+	if n := p.value("stages", stage, "matrix", name); n != nil {
+		return n
+	}
+	return p.value("stages", stage, "matrix", "zip", name)
+}
+
 // axes are the axes of a stage's matrix and the stage that writes them: `matrix: "${other.matrix}"` takes over another's.
 func (p *project) axes(stage string) (owner string, names []string) {
 	for range maxFiles {
@@ -172,6 +180,10 @@ func (p *project) axes(stage string) (owner string, names []string) {
 			for _, q := range m.Pairs {
 				switch q.Key {
 				case "exclude":
+				case "zip":
+					for _, axis := range q.Value.Pairs {
+						names = append(names, axis.Key)
+					}
 				case "include":
 					for _, item := range q.Value.Items {
 						for _, axis := range item.Pairs {

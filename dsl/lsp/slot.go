@@ -133,16 +133,18 @@ func (p *project) matrixSlot(stage string, keys []string) slot {
 	switch {
 	case len(keys) == 0:
 		var s slot
-		s.keys = words([]string{"include", "exclude"}, matrixDocs())
+		s.keys = words(ast.MatrixKeys(), matrixDocs())
 		s.exprs = true
 		return s
+	case keys[0] == "zip" && len(keys) == 1:
+		return slot{}
 	case keys[0] != "include" && keys[0] != "exclude":
 		return slot{exprs: true}
 	case len(keys) == 2:
 		return slot{keys: words(axes, nil)}
 	case len(keys) == 3:
 		var s slot
-		for _, n := range scalars(p.value("stages", stage, "matrix", keys[2])) {
+		for _, n := range scalars(p.axis(stage, keys[2])) {
 			s.values = append(s.values, word{n.Text, ""})
 		}
 		return s

@@ -100,6 +100,12 @@ func (m *mentioner) stage(q *outline.Pair) {
 
 func (m *mentioner) matrix(n *outline.Node, stage string) {
 	for _, q := range n.Pairs {
+		if q.Key == "zip" {
+			for _, axis := range q.Value.Pairs {
+				m.declare(symbol{axisName, axis.Key, stage}, axis)
+			}
+			continue
+		}
 		if q.Key != "include" && q.Key != "exclude" {
 			m.declare(symbol{axisName, q.Key, stage}, q)
 			continue
@@ -107,7 +113,7 @@ func (m *mentioner) matrix(n *outline.Node, stage string) {
 		for _, item := range q.Value.Items {
 			for _, axis := range item.Pairs {
 				m.declare(symbol{axisName, axis.Key, stage}, axis)
-				m.out[len(m.out)-1].declares = n.Find(axis.Key) == nil
+				m.out[len(m.out)-1].declares = n.Find(axis.Key) == nil && n.Follow("zip", axis.Key) == nil
 			}
 		}
 	}

@@ -157,6 +157,7 @@ func layoutBlock() object {
 
 func stage(kinds []string, byKind []any) object {
 	scalarOr := func(s object) object { return object{"anyOf": []any{s, expression(), object{"type": "null"}}} }
+	zip := object{"type": "object", "minProperties": 1, "propertyNames": identifier(nil), "additionalProperties": object{"anyOf": []any{object{"type": "array", "minItems": 1}, expression()}}, "description": "axes that go side by side"}
 	maps := object{"type": "array", "items": object{"type": "object", "minProperties": 1}}
 	oneOrMore := func(s object, key string, one object) {
 		props, _ := s["properties"].(object)
@@ -181,7 +182,7 @@ func stage(kinds []string, byKind []any) object {
 			"uses":      object{"anyOf": []any{object{"enum": kinds}, object{"type": "string", "pattern": `^\.{0,2}/|\.ya?ml$`}}, "description": "the stage kind, or the path of a recipe"},
 			"with":      object{"type": []string{"object", "null"}, "description": "its parameters"},
 			"when":      object{"type": []string{"boolean", "string", "null"}, "description": "a condition over params, matrix, model, parallel and env"},
-			"matrix":    object{"anyOf": []any{expression(), object{"type": "null"}, object{"type": "object", "minProperties": 1, "properties": object{"include": maps, "exclude": maps}, "additionalProperties": object{"anyOf": []any{object{"type": "array", "minItems": 1}, expression()}}}}, "description": "axes whose every combination is an instance; ${stage.matrix} takes over another's"},
+			"matrix":    object{"anyOf": []any{expression(), object{"type": "null"}, object{"type": "object", "minProperties": 1, "properties": object{"zip": zip, "include": maps, "exclude": maps}, "additionalProperties": object{"anyOf": []any{object{"type": "array", "minItems": 1}, expression()}}}}, "description": "axes whose every combination is an instance; ${stage.matrix} takes over another's"},
 			"needs":     object{"anyOf": []any{object{"type": "string"}, object{"type": "array", "items": object{"type": "string"}}, object{"type": "null"}}, "description": "stages to wait for without reading them"},
 			"on":        object{"type": []string{"string", "null"}, "description": "the target it runs on"},
 			"retries":   object{"anyOf": []any{object{"type": "integer", "minimum": 0, "maximum": 100}, retry, expression(), object{"type": "null"}}, "description": "further attempts after a failure"},

@@ -16,7 +16,7 @@
 //
 // # Recorder
 //
-// A Sink that folds events into the run. run.json is replaced atomically at every end of a stage, every few
+// A Sink that folds events into the run. run.json is replaced atomically within a second of every end of a stage, every few
 // seconds in between and at the end; a run that was killed has no finish time. Facts that no event
 // carries (key parts, outputs, notes) are set through Update.
 //

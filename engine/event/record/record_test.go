@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -239,4 +240,30 @@ func FuzzRead(f *testing.F) {
 			continue
 		}
 	})
+}
+
+func TestTheEndOfAStageIsWrittenSoonAlsoWhenNothingFollows(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r, err := New(dir, Run{ID: "r", Started: start(), Nodes: []Node{{ID: "a"}, {ID: "b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"a", "b"} {
+		r.Emit(event.Event{Time: start(), Stage: id, State: &event.State{To: "running"}})
+		r.Emit(event.Event{Time: start(), Stage: id, State: &event.State{To: "done"}})
+	}
+	for ends := time.Now().Add(time.Minute); ; {
+		run, err := Load(dir)
+		if err == nil && run.Node("a").State == "done" && run.Node("b").State == "done" {
+			break
+		}
+		if time.Now().After(ends) {
+			t.Fatalf("run.json still lacks the ends: %+v, %v", run, err)
+		}
+		runtime.Gosched()
+	}
+	if err := r.Finish(start(), nil); err != nil {
+		t.Fatal(err)
+	}
 }

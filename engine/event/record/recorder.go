@@ -25,10 +25,12 @@ const (
 	ReportFile = "report.html"
 )
 
-// saveEvery is how old run.json may become while events arrive; progressEvery thins progress of a
-// stage in events.jsonl.
+// saveEvery is how old run.json may become while events arrive, endsAfter how long the end of a stage may be missing in
+// it: many short stages must not each write a record that grows with them. progressEvery thins progress of a stage in
+// events.jsonl.
 const (
 	saveEvery     = 5 * time.Second
+	endsAfter     = time.Second
 	progressEvery = time.Second
 )
 
@@ -41,7 +43,8 @@ type Recorder struct {
 	index    map[string]int
 	thinning map[string]*thin // by node ID and metric
 	told     map[string]time.Time
-	saved    time.Time // time of the event that run.json was last written after
+	saved    time.Time   // time of the event that run.json was last written after
+	late     *time.Timer // writes run.json when a stage's end is missing in it; nil when none is
 	file     *os.File
 	buf      *bufio.Writer
 	err      error
@@ -93,11 +96,32 @@ func (r *Recorder) Emit(e event.Event) {
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("write event: %w", err)
 	}
-	if ends || e.Time.Sub(r.saved) >= saveEvery {
+	switch age := e.Time.Sub(r.saved); {
+	case age >= saveEvery, ends && age >= endsAfter:
 		r.saved = e.Time
-		if err := r.save(); err != nil && r.err == nil {
-			r.err = err
-		}
+		r.saveNow()
+	case ends && r.late == nil:
+		r.late = time.AfterFunc(endsAfter, r.saveLate)
+	}
+}
+
+// saveNow saves, and keeps the first error for Finish.
+func (r *Recorder) saveNow() {
+	if r.late != nil {
+		r.late.Stop()
+		r.late = nil
+	}
+	if err := r.save(); err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+// saveLate saves what no event has led to saving, unless the record is finished.
+func (r *Recorder) saveLate() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file != nil {
+		r.saveNow()
 	}
 }
 
@@ -216,7 +240,8 @@ func (r *Recorder) Finish(at time.Time, err error) error {
 	if err != nil {
 		r.run.Error, r.run.Hint = err.Error(), fault.HintOf(err)
 	}
-	r.err = errors.Join(r.err, r.save(), r.file.Close())
+	r.saveNow()
+	r.err = errors.Join(r.err, r.file.Close())
 	r.file = nil
 	return r.err
 }
