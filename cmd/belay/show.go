@@ -47,10 +47,10 @@ before; the latest run without it. With a stage, such as last:sft or 'last:sft[s
 				if r.Error != "" {
 					fmt.Fprintf(w, "error: %s\n", r.Error)
 				}
-				rows := [][]string{{"STAGE", "KIND", "STATE", "TOOK", "WHY", "RESULT"}}
+				rows := [][]string{{"STAGE", "KIND", "STATE", "TOOK", "RESULT", "WHY"}}
 				for i := range r.Nodes {
 					n := &r.Nodes[i]
-					rows = append(rows, []string{n.ID, n.Kind, n.State, contrast.Clock(n.Took), n.Why, headlines(n)})
+					rows = append(rows, []string{n.ID, n.Kind, n.State, contrast.Clock(n.Took), headlines(n), n.Why})
 				}
 				if err := table(w, rows); err != nil {
 					return err
