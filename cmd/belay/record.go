@@ -26,7 +26,7 @@ const hidden = "[secret]"
 func recordOf(g *engine.Graph, id string, began time.Time, params []string) (record.Run, map[string]bool) {
 	host, _ := os.Hostname()
 	run := record.Run{
-		ID: id, Recipe: g.Recipe, Origin: g.Origin, Digest: g.Digest, Belay: version(), Host: host, Started: began,
+		ID: id, Recipe: g.Recipe, Origin: g.Origin, Digest: g.Digest, Belay: version(), Host: host, Machine: surroundings(os.Environ()), Started: began,
 		Params: map[string]any{},
 	}
 	secrets := map[string]bool{}

@@ -98,6 +98,9 @@ func runFacts(r *record.Run) []fact {
 		{section: Run, what: "state", text: r.State()}, {section: Run, what: "exit", text: strconv.Itoa(r.Exit)},
 		{section: Run, what: "error", text: r.Error}, took(Run, r.Took()),
 	}
+	for _, k := range slices.Sorted(maps.Keys(r.Machine)) {
+		out = append(out, fact{section: Run, what: k, text: r.Machine[k]})
+	}
 	for _, k := range slices.Sorted(maps.Keys(r.Params)) {
 		out = append(out, fact{section: Parameter, what: "params." + k, text: fmt.Sprint(r.Params[k])})
 	}

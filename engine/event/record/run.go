@@ -22,22 +22,24 @@ const (
 
 // Run is one run of a recipe.
 type Run struct {
-	Format   int            `json:"format"`
-	ID       string         `json:"id"`
-	Recipe   string         `json:"recipe"`
-	Origin   string         `json:"origin"`           // path of the recipe file
-	Digest   string         `json:"digest,omitempty"` // of the recipe text
-	Belay    string         `json:"belay,omitempty"`  // version that ran it
-	Host     string         `json:"host,omitempty"`
-	Params   map[string]any `json:"params,omitempty"`
-	Started  time.Time      `json:"started"`
-	Finished time.Time      `json:"finished,omitzero"` // zero while it runs, and for ever when it was killed
-	Exit     int            `json:"exit"`
-	Error    string         `json:"error,omitempty"`
-	Hint     string         `json:"hint,omitempty"`
-	Sources  []Source       `json:"sources,omitempty"`
-	Brief    *Brief         `json:"brief,omitempty"` // made when the record is written
-	Nodes    []Node         `json:"nodes"`           // last: Head stops before them
+	Format int    `json:"format"`
+	ID     string `json:"id"`
+	Recipe string `json:"recipe"`
+	Origin string `json:"origin"`           // path of the recipe file
+	Digest string `json:"digest,omitempty"` // of the recipe text
+	Belay  string `json:"belay,omitempty"`  // version that ran it
+	Host   string `json:"host,omitempty"`
+	// Machine is what the run found itself in: os, arch, kernel, cores, and telling variables as "env NAME".
+	Machine  map[string]string `json:"machine,omitempty"`
+	Params   map[string]any    `json:"params,omitempty"`
+	Started  time.Time         `json:"started"`
+	Finished time.Time         `json:"finished,omitzero"` // zero while it runs, and for ever when it was killed
+	Exit     int               `json:"exit"`
+	Error    string            `json:"error,omitempty"`
+	Hint     string            `json:"hint,omitempty"`
+	Sources  []Source          `json:"sources,omitempty"`
+	Brief    *Brief            `json:"brief,omitempty"` // made when the record is written
+	Nodes    []Node            `json:"nodes"`           // last: Head stops before them
 }
 
 // Source is a recipe file that the run was made from; the first is the one that was named. File is its copy in the

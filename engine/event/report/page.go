@@ -246,6 +246,11 @@ func runFacts(run *record.Run) []fact {
 	}
 	add("host", run.Host)
 	add("belay", run.Belay)
+	machine := filled(run.Machine["os"], run.Machine["arch"])
+	if n := run.Machine["cores"]; n != "" {
+		machine = append(machine, n+" cores")
+	}
+	add("machine", strings.Join(machine, ", "))
 	if len(run.Digest) > 12 {
 		add("recipe digest", run.Digest[:12])
 	}
