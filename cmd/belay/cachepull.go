@@ -16,28 +16,30 @@ import (
 func newCachePull(a *app) *cobra.Command {
 	var f recipeFlags
 	var dry bool
+	var from string
 	c := &cobra.Command{
 		Use:   "pull RECIPE [STAGE...]",
 		Short: "Bring the results of a recipe from the remote",
 		Long: `Bring what the remote of belay.yaml has of a recipe as it stands, and run nothing. With STAGE names, only those and
-what they need.`,
+what they need. With --from it comes from a folder that belay cache push --to has filled.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.cachePull(c.Context(), args, f, dry)
+			return a.cachePull(c.Context(), args, f, from, dry)
 		},
 	}
 	f.register(c)
+	c.Flags().StringVar(&from, "from", "", "a folder to take the place of the remote")
 	c.Flags().BoolVarP(&dry, "dry-run", "n", false, "show what would be pulled")
 	return c
 }
 
-func (a *app) cachePull(ctx context.Context, args []string, f recipeFlags, dry bool) error {
+func (a *app) cachePull(ctx context.Context, args []string, f recipeFlags, from string, dry bool) error {
 	p, err := a.project(args[0], f)
 	if err != nil {
 		return err
 	}
-	st, c, err := a.both(ctx, p.space, "cache pull")
+	st, c, err := a.both(ctx, p.space, from, "cache pull")
 	if err != nil {
 		return err
 	}

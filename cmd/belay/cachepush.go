@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -15,22 +16,25 @@ import (
 func newCachePush(a *app) *cobra.Command {
 	var f recipeFlags
 	var dry bool
+	var to string
 	c := &cobra.Command{
 		Use:   "push [RECIPE [STAGE...]]",
 		Short: "Share results of this workspace in its remote",
 		Long: `Bring results to the remote of belay.yaml: those of a recipe as it stands, or all that the store holds. What is
-there is not sent again, and every object of a result is looked for by its name and size.`,
+there is not sent again, and every object of a result is looked for by its name and size. With --to they go to a folder
+instead, to be carried to machines that no network reaches: belay cache pull --from takes them there.`,
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.cachePush(c.Context(), args, f, dry)
+			return a.cachePush(c.Context(), args, f, to, dry)
 		},
 	}
 	f.register(c)
+	c.Flags().StringVar(&to, "to", "", "a folder to take the place of the remote; it is made")
 	c.Flags().BoolVarP(&dry, "dry-run", "n", false, "show what would be pushed")
 	return c
 }
 
-func (a *app) cachePush(ctx context.Context, args []string, f recipeFlags, dry bool) error {
+func (a *app) cachePush(ctx context.Context, args []string, f recipeFlags, to string, dry bool) error {
 	var space *workspace.File
 	var p *project
 	var err error
@@ -49,7 +53,12 @@ func (a *app) cachePush(ctx context.Context, args []string, f recipeFlags, dry b
 	if err != nil {
 		return err
 	}
-	st, c, err := a.both(ctx, space, "cache push")
+	if to != "" && !dry {
+		if err := os.MkdirAll(to, 0o755); err != nil {
+			return fault.New(fault.Usage, "--to %s: %w", to, err)
+		}
+	}
+	st, c, err := a.both(ctx, space, to, "cache push")
 	if err != nil {
 		return err
 	}

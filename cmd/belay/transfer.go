@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/remote"
+	"github.com/belay-ml/belay/engine/remote/dir"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -50,16 +52,21 @@ type result struct {
 	bytes int64
 }
 
-// both opens the store and the remote of a workspace.
-func (a *app) both(ctx context.Context, w *workspace.File, what string) (*store.Store, *remote.Client, error) {
-	if w.Remote.URL == "" {
+// both opens the store and the remote of a workspace, or a folder that takes its place.
+func (a *app) both(ctx context.Context, w *workspace.File, folder, what string) (*store.Store, *remote.Client, error) {
+	if w.Remote.URL == "" && folder == "" {
 		return nil, nil, noRemote(what)
 	}
 	st, err := a.store(w)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := a.client(ctx, w, st)
+	var c *remote.Client
+	if folder == "" {
+		c, err = a.client(ctx, w, st)
+	} else if folder, err = filepath.Abs(folder); err == nil {
+		c = remote.New(dir.Open(folder), st, remote.Options{Parallel: w.Remote.Parallel})
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, st.Close())
 	}
@@ -70,7 +77,7 @@ func (a *app) both(ctx context.Context, w *workspace.File, what string) (*store.
 func (a *app) planResults(ctx context.Context, p *project, st *store.Store, at sched.Remote, only []string) ([]result, error) {
 	opt := runFlags{}.options(only)
 	opt.Remote = at
-	planned, err := sched.Plan(ctx, p.graph, st, opt)
+	planned, err := sched.Plan(ctx, p.graph, st, a.locked(p, opt))
 	if err != nil {
 		return nil, err
 	}
