@@ -224,10 +224,8 @@ func madeBy(runs string, k key.Key) string {
 		if err != nil {
 			continue // `belay runs` names the damaged ones
 		}
-		for i := range run.Nodes {
-			if n := &run.Nodes[i]; n.Key == string(k) && n.State == "done" {
-				return run.ID
-			}
+		if record.Made([]record.Run{*run}, string(k)) != nil {
+			return run.ID
 		}
 	}
 	return ""

@@ -253,21 +253,18 @@ func fill(r *record.Node, n *sched.NodeResult) {
 
 func partsOf(p key.Parts) []record.Part {
 	var out []record.Part
-	if p.Stage == "" {
-		return nil
-	}
-	out = append(out, record.Part{Name: "stage", Value: fmt.Sprintf("%s version %d", p.Stage, p.Version)})
-	for _, n := range slices.Sorted(maps.Keys(p.Params)) {
-		out = append(out, record.Part{Name: "parameter " + n, Value: p.Params[n]})
-	}
-	for _, n := range slices.Sorted(maps.Keys(p.Inputs)) {
-		out = append(out, record.Part{Name: "input " + n, Value: string(p.Inputs[n])})
-	}
-	for _, n := range slices.Sorted(maps.Keys(p.Env)) {
-		out = append(out, record.Part{Name: "environment " + n, Value: p.Env[n]})
-	}
-	if p.Backend != "" {
-		out = append(out, record.Part{Name: "backend", Value: p.Backend})
+	for _, x := range partsIn(p) {
+		switch x.Part {
+		case key.PartFormat, key.PartVersion:
+		case key.PartStage:
+			out = append(out, record.Part{Name: "stage", Value: fmt.Sprintf("%s version %d", p.Stage, p.Version)})
+		case key.PartBackend:
+			out = append(out, record.Part{Name: "backend", Value: x.Value})
+		case key.PartEnv:
+			out = append(out, record.Part{Name: "environment " + x.Path, Value: x.Value})
+		default:
+			out = append(out, record.Part{Name: string(x.Part) + " " + x.Path, Value: x.Value})
+		}
 	}
 	return out
 }
