@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,6 +70,9 @@ type project struct {
 func (a *app) project(path string, f recipeFlags) (*project, error) {
 	p, err := a.checked(path, f)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.secrets.salt(context.Background(), p.graph); err != nil {
 		return nil, err
 	}
 	p.locked = f.locked

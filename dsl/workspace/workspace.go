@@ -51,6 +51,7 @@ type Secret struct {
 	Env     string `yaml:"env" doc:"environment variable"`
 	File    string `yaml:"file" doc:"file that holds the value; a line break at its end does not count"`
 	Command string `yaml:"command" doc:"command line for sh -c that prints the value"`
+	Keyed   bool   `yaml:"keyed" doc:"another value makes what uses the secret stale: keys hold a digest of it, salted with .belay/salt of this workspace"`
 }
 
 // Hook is told about the ends of runs: a command or a web address.

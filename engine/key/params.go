@@ -88,7 +88,7 @@ func scalar(v any) (string, bool) {
 	case int64:
 		return strconv.FormatInt(x, 10), true
 	case secret.Text:
-		return "secret " + strconv.QuoteToASCII(x.String()), true
+		return "secret " + strconv.QuoteToASCII(x.Keyed()), true
 	case float64:
 		if x == 0 {
 			return "0.0", true // negative zero too

@@ -10,6 +10,7 @@ import (
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/param"
+	"github.com/belay-ml/belay/engine/secret"
 )
 
 // instance is a node made ready for computing keys.
@@ -128,7 +129,7 @@ func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*in
 	in.deps = slices.Compact(in.deps)
 	in.environment(o.Env)
 	in.collectSecrets(in.schema.Fields, in.values)
-	in.own = secretNames(nil, in.values)
+	in.own = secret.NamesIn(in.values)
 	in.names = slices.Clone(in.own)
 	for _, d := range in.deps {
 		in.names = append(in.names, before[d].names...)

@@ -92,45 +92,8 @@ func (v *vault) ready(in *instance) error {
 
 // reveal copies a value with every secret.Text in it replaced by what it stands for.
 func (v *vault) reveal(value any) (any, error) {
-	switch x := value.(type) {
-	case secret.Text:
-		text, _, err := x.Reveal(v.value)
+	return secret.Map(value, func(t secret.Text) (any, error) {
+		text, _, err := t.Reveal(v.value)
 		return text, err
-	case map[string]any:
-		out := make(map[string]any, len(x))
-		for k, item := range x {
-			var err error
-			if out[k], err = v.reveal(item); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	case []any:
-		out := make([]any, len(x))
-		for i, item := range x {
-			var err error
-			if out[i], err = v.reveal(item); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	}
-	return value, nil
-}
-
-// secretNames adds the names of the secrets in a value.
-func secretNames(names []string, value any) []string {
-	switch x := value.(type) {
-	case secret.Text:
-		names = append(names, x.Names()...)
-	case map[string]any:
-		for _, item := range x {
-			names = secretNames(names, item)
-		}
-	case []any:
-		for _, item := range x {
-			names = secretNames(names, item)
-		}
-	}
-	return names
+	})
 }

@@ -7,7 +7,8 @@
 // # Text
 //
 // A value of a parameter or variable with the names of secrets in the places of their values. It is what the graph, keys
-// and records hold, so none of them can hold the value.
+// and records hold, so none of them can hold the value. Another value of a secret makes nothing stale, unless the
+// workspace asks for it: then keys hold a digest of the value, salted so that nobody can try values against it.
 //
 // # Redactor
 //

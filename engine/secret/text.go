@@ -15,6 +15,8 @@ type Text struct {
 type Part struct {
 	Plain string
 	Name  string // empty for plain text
+	// Digest tells one value of the secret from another in cache keys (see Salted); empty where the value is no part of them.
+	Digest string
 }
 
 // Named is the Text that is one secret and nothing else.
@@ -31,6 +33,34 @@ func (t Text) String() string {
 		b.WriteString("${secret." + p.Name + "}")
 	}
 	return b.String()
+}
+
+// Keyed is the text as cache keys have it: String, with the digests of values where there are any.
+func (t Text) Keyed() string {
+	var b strings.Builder
+	for _, p := range t.Parts {
+		if p.Digest == "" {
+			b.WriteString(Text{Parts: []Part{p}}.String())
+			continue
+		}
+		b.WriteString("${secret." + p.Name + " " + p.Digest + "}")
+	}
+	return b.String()
+}
+
+// Salted is the text with the digest of every secret that digest gives one for.
+func (t Text) Salted(digest func(name string) (string, error)) (Text, error) {
+	out := Text{Parts: slices.Clone(t.Parts)}
+	for i, p := range out.Parts {
+		if p.Name == "" {
+			continue
+		}
+		var err error
+		if out.Parts[i].Digest, err = digest(p.Name); err != nil {
+			return Text{}, err
+		}
+	}
+	return out, nil
 }
 
 // Names are the secrets in the text, in order, once each.
