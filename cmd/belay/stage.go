@@ -126,6 +126,9 @@ func (a *app) stage(ctx context.Context, kind string, with []string, out string,
 		return err
 	}
 	defer st.Close()
+	if !a.json { // which tells the digests of the results
+		st.Fleeting()
+	}
 	sink, finish := a.progress(nil)
 	res, err := sched.Run(ctx, g, st, sched.Options{CPU: cpus, Backend: backendClass, Belay: version()}, event.Tee(sink))
 	finish()
