@@ -24,7 +24,8 @@ type Params struct {
 	VPPLayer int          `yaml:"num_layers_per_virtual_pipeline_stage" default:"0" min:"0" doc:"layers of a virtual pipeline stage; 0 means no virtual pipeline"`
 	Layers   string       `yaml:"num_layer_list" default:"" doc:"layers of each pipeline stage, as \"1,3,4\"; empty means equal stages"`
 	Divisor  int          `yaml:"make_vocab_size_divisible_by" default:"1" min:"1" doc:"the vocabulary is padded to a multiple of this times tp"`
-	LoRA     artifact.Ref `yaml:"lora" alias:"lora_load" kind:"lora,megatron-checkpoint,dir" doc:"adapters to merge; adapters inside the source are merged without it"`
+	LoRA     artifact.Ref `yaml:"lora" alias:"lora_load" kind:"lora,megatron-checkpoint,dir" doc:"LoRA weights to go with the source: a PEFT folder or a Megatron checkpoint"`
+	Adapters string       `yaml:"adapters" default:"merge" enum:"merge,keep,only" doc:"LoRA weights, of lora or inside the source, are merged into the weights they belong to, kept beside them (to: mcore), or written without them (to: hf gives a PEFT folder)"`
 	LoRAR    int          `yaml:"lora_r" default:"0" min:"0" doc:"rank of the adapters; 0 takes what the checkpoint says"`
 	LoRAA    float64      `yaml:"lora_alpha" default:"0" min:"0" doc:"scale of the adapters times their rank; 0 takes what the checkpoint says"`
 	Targets  []string     `yaml:"lora_target_modules" doc:"modules with adapters; empty takes what the checkpoint says"`
@@ -53,7 +54,10 @@ func (Stage) Describe() engine.Spec {
 
 // Outputs names the port by what is written: model for Hugging Face, checkpoint for Megatron.
 func (s Stage) Outputs(values map[string]any) ([]artifact.Port, error) {
-	if values["to"] == "hf" {
+	switch {
+	case values["to"] == "hf" && values["adapters"] == convert.AdaptersOnly:
+		return []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Doc: "the adapters as a PEFT folder", Path: "lora"}}, nil
+	case values["to"] == "hf":
 		return []artifact.Port{{Name: "model", Kind: artifact.HFModel, Doc: "the converted model", Path: "model"}}, nil
 	}
 	return s.Describe().Outputs, nil
@@ -63,7 +67,10 @@ func (s Stage) Outputs(values map[string]any) ([]artifact.Port, error) {
 func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p := in.Params.(*Params)
 	port := "checkpoint"
-	if p.To == "hf" {
+	switch {
+	case p.To == "hf" && p.Adapters == convert.AdaptersOnly:
+		port = "lora"
+	case p.To == "hf":
 		port = "model"
 	}
 	if err := p.check(); err != nil {
@@ -73,7 +80,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		From: p.From.Path, To: convert.Format(p.To), Out: out.Path(port), DType: p.DType,
 		TP: p.TP, PP: p.PP, EP: p.EP, NumLayersPerVirtualStage: p.VPPLayer, NumLayerList: p.Layers,
 		MakeVocabSizeDivisibleBy: p.Divisor,
-		LoRA:                     p.LoRA.Path, LoRAR: p.LoRAR, LoRAAlpha: p.LoRAA, LoRATargetModules: p.Targets,
+		LoRA:                     p.LoRA.Path, Adapters: p.Adapters, LoRAR: p.LoRAR, LoRAAlpha: p.LoRAA, LoRATargetModules: p.Targets,
 		Template: p.Template.Path, Family: p.Family, Verify: p.Verify, Compat: p.Compat, Workers: in.CPU,
 		Progress: progress(in),
 	})
