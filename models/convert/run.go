@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -60,6 +59,7 @@ type Report struct {
 	PaddedVocab int
 	Merged      *LoRA    // the adapter that was merged
 	Verified    int      // tensors that were read back and equal
+	Manifest    Manifest // what was written; of adapters alone there is none
 	Leftovers   []string // source tensors that are not part of the model
 	Notes       []string
 }
@@ -138,10 +138,13 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		return Report{}, fmt.Errorf("convert %s: %w", opt.From, err)
 	}
 	rep.Folder, rep.Tensors, rep.Bytes, rep.PaddedVocab, rep.DType = w.Folder, w.Tensors, w.Bytes, w.PaddedVocab, w.DType.String()
+	whole := withVocab(out, meta.fam, w.PaddedVocab)
+	rep.Manifest = manifestOf(rep, whole)
 	if opt.Verify {
-		if rep.Verified, err = verify(ctx, withVocab(out, meta.fam, w.PaddedVocab), opt); err != nil {
+		if err := rep.Manifest.verify(ctx, whole, opt); err != nil {
 			return Report{}, fmt.Errorf("verify %s: %w", opt.Out, err)
 		}
+		rep.Verified = len(rep.Manifest.Tensors)
 	}
 	return rep, nil
 }
@@ -238,43 +241,4 @@ func (l *LoRA) given(r int, alpha float64) error {
 		l.Alpha = alpha * float64(l.R) / float64(own)
 	}
 	return nil
-}
-
-// verify reads the result back as canonical tensors and compares each with what was to be written.
-func verify(ctx context.Context, want ckpt.Source, opt Options) (int, error) {
-	have, _, err := OpenCanonical(opt.Out, OpenOptions{Family: opt.Family, FamilyDir: opt.FamilyDir, Template: opt.Template, KeepPadding: true})
-	if err != nil {
-		return 0, err
-	}
-	defer have.Close()
-	infos := map[string]ckpt.Info{}
-	for _, i := range have.List() {
-		infos[i.Name] = i
-	}
-	n := 0
-	for _, i := range want.List() {
-		if err := ctx.Err(); err != nil {
-			return n, err
-		}
-		h, ok := infos[i.Name]
-		if !ok || h.DType != i.DType || fmt.Sprint(h.Shape) != fmt.Sprint(i.Shape) {
-			return n, fmt.Errorf("tensor %s: %v %v was written, %v %v reads back", i.Name, i.DType, i.Shape, h.DType, h.Shape)
-		}
-		a, err := want.Bytes(i.Name)
-		if err != nil {
-			return n, err
-		}
-		b, err := have.Bytes(i.Name)
-		if err != nil {
-			return n, err
-		}
-		if !bytes.Equal(a, b) {
-			return n, fmt.Errorf("tensor %s: reads back with other elements", i.Name)
-		}
-		n++
-	}
-	if n != len(infos) {
-		return n, fmt.Errorf("%d tensors were written, %d read back", n, len(infos))
-	}
-	return n, nil
 }

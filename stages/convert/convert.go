@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 
@@ -31,9 +32,12 @@ type Params struct {
 	Targets  []string     `yaml:"lora_target_modules" doc:"modules with adapters; empty takes what the checkpoint says"`
 	Template artifact.Ref `yaml:"template" kind:"hf-model,dir" doc:"Hugging Face directory that gives config.json and the tokenizer files when writing hf"`
 	Family   string       `yaml:"family" alias:"model_type_hf" default:"" doc:"model family, only when neither template nor checkpoint tells"`
-	Verify   bool         `yaml:"verify" default:"false" key:"no" doc:"read the result back and compare every tensor"`
+	Verify   bool         `yaml:"verify" default:"false" doc:"read the result back, compare every tensor, and list their digests"`
 	Compat   string       `yaml:"compat" default:"" enum:",rc3" doc:"rc3 gives the reference converter's result where belay's default is safer"`
 }
+
+// tensors is the port of the list of what was written.
+var tensors = artifact.Port{Name: "tensors", Kind: artifact.Text, Doc: "names, types and shapes of the canonical tensors, with digests when verified", Path: "tensors.json"}
 
 // Stage converts weights.
 type Stage struct{}
@@ -47,6 +51,7 @@ func (Stage) Describe() engine.Spec {
 		Params:  Params{},
 		Outputs: []artifact.Port{
 			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "the converted checkpoint", Path: "checkpoint"},
+			tensors,
 		},
 		Resources: engine.Resources{CPU: -1},
 	}
@@ -58,7 +63,7 @@ func (s Stage) Outputs(values map[string]any) ([]artifact.Port, error) {
 	case values["to"] == "hf" && values["adapters"] == convert.AdaptersOnly:
 		return []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Doc: "the adapters as a PEFT folder", Path: "lora"}}, nil
 	case values["to"] == "hf":
-		return []artifact.Port{{Name: "model", Kind: artifact.HFModel, Doc: "the converted model", Path: "model"}}, nil
+		return []artifact.Port{{Name: "model", Kind: artifact.HFModel, Doc: "the converted model", Path: "model"}, tensors}, nil
 	}
 	return s.Describe().Outputs, nil
 }
@@ -102,8 +107,24 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		in.Events.Warn(fmt.Sprintf("%d tensors of the source are not part of the model: %s", len(left), names), nil)
 	}
 	in.Events.Info(fmt.Sprintf("%d tensors, %s to %s, %s", report.Tensors, report.From, report.To, report.DType), nil)
+	if p.Adapters != convert.AdaptersOnly {
+		if err := writeManifest(out.Path("tensors"), report.Manifest); err != nil {
+			return err
+		}
+	}
 	out.Note("tensors", report.Tensors)
 	out.Note("dtype", report.DType)
+	return nil
+}
+
+func writeManifest(path string, m convert.Manifest) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write tensors: %w", err)
+	}
+	if err := errors.Join(m.Write(f), f.Close()); err != nil {
+		return fmt.Errorf("write tensors: %w", err)
+	}
 	return nil
 }
 
