@@ -22,6 +22,8 @@ type Options struct {
 	TP, PP, EP               int
 	NumLayersPerVirtualStage int
 	NumLayerList             string // "1,3,4"
+	NoopLayers               string // "0,47"
+	MoEGroupedGEMM           bool   // the experts of a rank lie in one tensor
 	MakeVocabSizeDivisibleBy int
 
 	LoRA              string // directory of separate LoRA weights to merge
@@ -69,6 +71,10 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("convert: %w", err)
 	}
+	noop, err := ParseNoopLayers(opt.NoopLayers)
+	if err != nil {
+		return Report{}, fmt.Errorf("convert: %w", err)
+	}
 	template := opt.Template
 	if template != "" && megatron.Is(template) {
 		return Report{}, fmt.Errorf("convert: template %s is a Megatron checkpoint: give a Hugging Face directory with config.json", template)
@@ -102,9 +108,9 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 	w, err := Write(ctx, out, meta.Config, opt.Out, WriteOptions{
 		To: opt.To,
 		Layout: Layout{
-			TP: opt.TP, PP: opt.PP, EP: opt.EP, NumLayersPerVirtualStage: opt.NumLayersPerVirtualStage, NumLayerList: list,
+			TP: opt.TP, PP: opt.PP, EP: opt.EP, NumLayersPerVirtualStage: opt.NumLayersPerVirtualStage, NumLayerList: list, NoopLayers: noop,
 		},
-		MakeVocabSizeDivisibleBy: opt.MakeVocabSizeDivisibleBy, Iteration: iteration, Template: template, ShardSize: opt.ShardSize,
+		MakeVocabSizeDivisibleBy: opt.MakeVocabSizeDivisibleBy, MoEGroupedGEMM: opt.MoEGroupedGEMM, Iteration: iteration, Template: template, ShardSize: opt.ShardSize,
 		Family: meta.Config.Family, FamilyDir: opt.FamilyDir, Compat: opt.Compat, Workers: opt.Workers, Progress: opt.Progress,
 	})
 	if err != nil {
