@@ -72,6 +72,9 @@ func TestGoldenForwardCommand(t *testing.T) {
 			return nil
 		}
 		cfg, err := hfconfig.Load(dir)
+		if err == nil {
+			err = cfg.Plain()
+		}
 		var unknown *hfconfig.UnsupportedError
 		if errors.As(err, &unknown) {
 			return err
