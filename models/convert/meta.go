@@ -19,6 +19,7 @@ const (
 	HF     Format = "hf"
 	Legacy Format = "legacy"
 	Mcore  Format = "mcore"
+	GGUF   Format = "gguf" // read only
 )
 
 // ParseFormat reads a format's name.

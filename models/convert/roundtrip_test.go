@@ -155,6 +155,11 @@ func TestTransformsUndoThemselves(t *testing.T) {
 					continue
 				}
 			}
+			if tr.Name() == "rope_pairs" { // rows in pairs
+				if parts, shapes = parts[:1], shapes[:1]; hd%2 != 0 {
+					continue
+				}
+			}
 			c, env := chain{tr}, Env{HeadDim: hd}
 			want, err := c.shape(env, shapes)
 			if err != nil {
