@@ -73,7 +73,7 @@ func (c *Client) Look(ctx context.Context, k key.Key, ports []artifact.Port) (*R
 }
 
 func (c *Client) look(ctx context.Context, k key.Key, ports []artifact.Port) (*Result, error) {
-	name := resultName(k)
+	name := ResultName(k)
 	var r *Result
 	err := c.try(ctx, func() (bool, error) {
 		body, err := c.bucket.Get(ctx, name, 0)
@@ -81,12 +81,12 @@ func (c *Client) look(ctx context.Context, k key.Key, ports []artifact.Port) (*R
 			return false, err
 		}
 		defer body.Close()
-		data, err := io.ReadAll(io.LimitReader(body, maxResult+1))
+		data, err := io.ReadAll(io.LimitReader(body, MaxResult+1))
 		if err != nil {
 			return false, err
 		}
-		if len(data) > maxResult {
-			return false, Fail(ErrWrong, "read result: more than %d bytes", maxResult)
+		if len(data) > MaxResult {
+			return false, Fail(ErrWrong, "read result: more than %d bytes", MaxResult)
 		}
 		r, err = DecodeResult(k, ports, data)
 		return false, err
