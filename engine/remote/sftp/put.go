@@ -41,18 +41,22 @@ func (b *Bucket) PutNew(ctx context.Context, name string, body remote.Body) erro
 		return err
 	}
 	return b.put(ctx, body, func(s *session, from string) error {
-		err := b.inPlace(s, name, func(to string) error { return s.files.Link(from, to) })
+		// Where there are no hard links, what is lost is only who was first, of two that are equally right; and a plain
+		// rename of OpenSSH leaves alone what is there.
+		for _, give := range []func(from, to string) error{s.files.Link, s.files.Rename} {
+			err = b.inPlace(s, name, func(to string) error { return give(from, to) })
+			if err == nil {
+				break
+			}
+			if _, serr := s.files.Lstat(b.path(name)); serr == nil {
+				return remote.Fail(remote.ErrExists, "%s exists", b.path(name))
+			}
+			if !refused(err) {
+				return err
+			}
+		}
 		if err == nil {
-			_ = s.files.Remove(from) // a leftover at worst
-			return nil
-		}
-		if _, serr := s.files.Lstat(b.path(name)); serr == nil {
-			return remote.Fail(remote.ErrExists, "%s exists", b.path(name))
-		}
-		if status := (*sftp.StatusError)(nil); errors.As(err, &status) && status.FxCode() != sftp.ErrSSHFxConnectionLost {
-			// No hard links here. What is lost is only who was first, of two that are equally right; and a plain
-			// rename of OpenSSH leaves alone what is there.
-			return b.inPlace(s, name, func(to string) error { return s.files.Rename(from, to) })
+			_ = s.files.Remove(from) // after a link; a leftover at worst
 		}
 		return err
 	})
@@ -62,13 +66,15 @@ func isAbsent(err error) bool { return errors.Is(err, remote.ErrAbsent) }
 
 // rename gives a file its name, over another.
 func (b *Bucket) rename(s *session, from, name string) error {
-	if _, ok := s.files.HasExtension("posix-rename@openssh.com"); ok {
-		return b.inPlace(s, name, func(to string) error { return s.files.PosixRename(from, to) })
-	}
 	return b.inPlace(s, name, func(to string) error {
+		if _, ok := s.files.HasExtension("posix-rename@openssh.com"); ok {
+			if err := s.files.PosixRename(from, to); !refused(err) {
+				return err
+			}
+		}
 		err := s.files.Rename(from, to)
-		if err == nil {
-			return nil
+		if !refused(err) {
+			return err
 		}
 		if _, serr := s.files.Lstat(to); serr != nil {
 			return err
@@ -79,6 +85,12 @@ func (b *Bucket) rename(s *session, from, name string) error {
 		}
 		return s.files.Rename(from, to)
 	})
+}
+
+// refused says whether an error is an answer of the server that says nothing but that it does not do it.
+func refused(err error) bool {
+	var status *sftp.StatusError
+	return errors.As(err, &status) && (status.FxCode() == sftp.ErrSSHFxFailure || status.FxCode() == sftp.ErrSSHFxOpUnsupported)
 }
 
 // inPlace does the last step, making the folder that it needs.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	pkgsftp "github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/belay-ml/belay/engine/event"
@@ -294,7 +295,9 @@ func TestAServerThatHangsEndsWithTheContext(t *testing.T) {
 			left.Store(n)
 			return &hanging{cut{Conn: c, left: left, still: still}, func() { once.Do(func() { close(hangs) }) }}
 		}})
-		b := open(t, options(t, s, dir))
+		o := options(t, s, dir)
+		o.Limits = wire.Limits{Stall: time.Hour, Connect: time.Hour} // nothing else ends it
+		b := open(t, o)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
@@ -306,10 +309,9 @@ func TestAServerThatHangsEndsWithTheContext(t *testing.T) {
 			ended <- err
 		}()
 		<-hangs
-		began := time.Now()
 		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) || time.Since(began) > 2*time.Second {
-			t.Errorf("%s: %v after %s, want the end of the context within 2 s", what, err, time.Since(began))
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v, want the end of the context", what, err)
 		}
 		close(still)
 	}
@@ -372,5 +374,99 @@ func TestAServerThatLiesInItsProtocolIsDown(t *testing.T) {
 		if _, err := open(t, options(t, s, t.TempDir())).Head(t.Context(), "x"); !errors.Is(err, remote.ErrDown) {
 			t.Errorf("%s: %v, want down", what, err)
 		}
+	}
+}
+
+// plain is a server that knows no hard links and renames over nothing. Its disk has room for some writes.
+type plain struct{ room *atomic.Int64 }
+
+func (p plain) Fileread(r *pkgsftp.Request) (io.ReaderAt, error) { return os.Open(r.Filepath) }
+
+func (p plain) Filewrite(r *pkgsftp.Request) (io.WriterAt, error) {
+	f, err := os.OpenFile(r.Filepath, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return plainFile{f, p.room}, nil
+}
+
+type plainFile struct {
+	*os.File
+	room *atomic.Int64
+}
+
+func (f plainFile) WriteAt(b []byte, at int64) (int, error) {
+	if f.room.Add(int64(-len(b))) < 0 {
+		return 0, pkgsftp.ErrSSHFxFailure
+	}
+	return f.File.WriteAt(b, at)
+}
+
+func (p plain) Filecmd(r *pkgsftp.Request) error {
+	switch r.Method {
+	case "Rename":
+		if _, err := os.Lstat(r.Target); err == nil {
+			return pkgsftp.ErrSSHFxFailure
+		}
+		return os.Rename(r.Filepath, r.Target)
+	case "Mkdir":
+		if err := os.Mkdir(r.Filepath, 0o777); !os.IsExist(err) {
+			return err
+		}
+		return pkgsftp.ErrSSHFxFailure
+	case "Remove":
+		return os.Remove(r.Filepath)
+	}
+	return pkgsftp.ErrSSHFxOpUnsupported
+}
+
+type infos []os.FileInfo
+
+func (l infos) ListAt(out []os.FileInfo, at int64) (int, error) {
+	n := copy(out, l[min(at, int64(len(l))):])
+	if n < len(out) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (p plain) Filelist(r *pkgsftp.Request) (pkgsftp.ListerAt, error) {
+	if r.Method != "List" {
+		st, err := os.Lstat(r.Filepath)
+		return infos{st}, err
+	}
+	return infos{}, nil
+}
+
+func servePlain(t *testing.T, room int64) *remotetest.SSH {
+	t.Helper()
+	p := plain{&atomic.Int64{}}
+	p.room.Store(room)
+	s := remotetest.ServeSSH(t)
+	s.Be(remotetest.Oddities{Serve: func(ch ssh.Channel) {
+		_ = pkgsftp.NewRequestServer(ch, pkgsftp.Handlers{FileGet: p, FilePut: p, FileCmd: p, FileList: p}).Serve()
+	}})
+	return s
+}
+
+func TestServersOfThePlainProtocolWillDo(t *testing.T) {
+	t.Parallel()
+	s := servePlain(t, 1<<40)
+	remotetest.Bucket(t, 3<<20, func(t *testing.T) remote.Bucket { return open(t, options(t, s, t.TempDir())) })
+}
+
+func TestAFullDiskOfTheOtherMachineIsDenied(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := open(t, options(t, servePlain(t, 500_000), dir))
+	err := b.Put(t.Context(), "v1/cas/x", remote.Bytes(remotetest.Random(1<<20, 1)))
+	if !errors.Is(err, remote.ErrDenied) || !strings.Contains(err.Error(), "is its disk full?") {
+		t.Errorf("have %v, want denied", err)
+	}
+	if left, _ := os.ReadDir(filepath.Join(dir, "v1", "tmp")); len(left) > 0 {
+		t.Errorf("left in tmp: %v", left)
+	}
+	if err := b.Put(t.Context(), "v1/cas/y", remote.Bytes(nil)); err != nil {
+		t.Errorf("after it: %v", err)
 	}
 }
