@@ -23,7 +23,7 @@ import (
 	"github.com/belay-ml/belay/engine/store"
 )
 
-// bundleFlags are the flags of import that are about bundles.
+// bundleFlags are the flags of import that are about bundles. force is one of import as a whole, so import registers it.
 type bundleFlags struct {
 	into       string
 	force, dry bool
@@ -31,7 +31,6 @@ type bundleFlags struct {
 
 func (f *bundleFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.into, "into", ".", "bundle: the folder that becomes the workspace; it is made")
-	c.Flags().BoolVar(&f.force, "force", false, "bundle: write over files that differ")
 	c.Flags().BoolVarP(&f.dry, "dry-run", "n", false, "bundle: check it and show what it holds")
 }
 

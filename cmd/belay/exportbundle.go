@@ -128,7 +128,7 @@ func (p *packing) plan(ctx context.Context, a *app, args []string, f exportFlags
 		return err
 	}
 	p.index.Stages, p.index.Params, p.index.Sets = args[1:], f.params, f.sets
-	if err := p.recipe(); err != nil {
+	if err := p.recipe(ctx); err != nil {
 		return err
 	}
 	for i := range p.project.graph.Nodes {
@@ -221,7 +221,7 @@ func (p *packing) add(f artifact.File, from string) {
 }
 
 // recipe takes the files that the recipe is written in, and belay.lock.
-func (p *packing) recipe() error {
+func (p *packing) recipe(ctx context.Context) error {
 	files := slices.Clone(p.project.graph.Files)
 	if p.project.lock != nil {
 		files = append(files, filepath.Join(p.space.Dir, lockfile.Name))
@@ -232,7 +232,7 @@ func (p *packing) recipe() error {
 			return fault.New(fault.Data, "%s lies outside the workspace %s, so it cannot travel with it", file, p.space.Dir).
 				WithHint("put a %s into a folder above both", workspace.Name)
 		}
-		d, st, _, err := artifact.HashFile(context.Background(), file)
+		d, st, _, err := artifact.HashFile(ctx, file)
 		if err != nil {
 			return err
 		}

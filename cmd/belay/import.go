@@ -23,5 +23,6 @@ anything is written, and a file of the folder that differs is left alone unless 
 		},
 	}
 	f.register(c)
+	c.Flags().BoolVar(&f.force, "force", false, "write over files that differ")
 	return c
 }

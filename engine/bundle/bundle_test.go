@@ -145,13 +145,30 @@ func TestWhatGoesIntoABundleComesOut(t *testing.T) {
 		"data/big":    func(p string) error { return os.WriteFile(p, []byte("x"), 0o644) },
 		"data/run.sh": func(p string) error { return os.Chmod(p, 0o644) },
 		"data/link":   func(p string) error { return errors.Join(os.Remove(p), os.Symlink("empty", p)) },
-		"data/empty":  func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o755)) },
+		"data/empty":  func(p string) error { return os.WriteFile(p, []byte("x"), 0o644) },
 	} {
 		if err := harm(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 		if differ, err := b.Differs(t.Context(), dir); !slices.Contains(differ, name) || err != nil {
 			t.Errorf("%s: differ %v, %v", name, differ, err)
+		}
+	}
+	if err := b.Place(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if differ, err := b.Differs(t.Context(), dir); len(differ) > 0 || err != nil {
+		t.Errorf("what was placed again differs: %v %v", differ, err)
+	}
+	for name, harm := range map[string]func(path string) error{
+		"data/empty": func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o755)) },
+		"data/none":  func(p string) error { return errors.Join(os.Remove(p), os.WriteFile(p, nil, 0o644)) },
+	} {
+		if err := harm(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Differs(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "in the place of a file") {
+			t.Errorf("%s: %v, want that it cannot be placed", name, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -112,7 +112,8 @@ func (s source) PutNew(ctx context.Context, name string, body remote.Body) error
 	return s.Put(ctx, name, body)
 }
 
-// Differs are the files of the bundle that lie in a folder with other contents.
+// Differs are the files of the bundle that lie in a folder with other contents. It is an error when one cannot be placed
+// there at all: a folder lies in its place, or its path leads out.
 func (b *Bundle) Differs(ctx context.Context, dir string) ([]string, error) {
 	var out []string
 	root, err := os.OpenRoot(dir)
@@ -131,9 +132,14 @@ func (b *Bundle) Differs(ctx context.Context, dir string) ([]string, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("look at %s: %w", f.Path, err)
 		}
-		if err == nil && !same {
-			out = append(out, f.Path)
+		if err != nil || same {
+			continue
 		}
+		st, err := root.Lstat(f.Path)
+		if err == nil && st.IsDir() != (f.Mode == artifact.EmptyDir) {
+			return nil, fmt.Errorf("look at %s: a folder lies in the place of a file, or a file in that of a folder", f.Path)
+		}
+		out = append(out, f.Path)
 	}
 	return out, nil
 }

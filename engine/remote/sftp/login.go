@@ -91,7 +91,9 @@ func resolve(o Options) (*login, error) {
 		if v := s.values[keyword]; len(v) > 0 {
 			usual = usual[:0:0]
 			for _, file := range v[0] {
-				usual = append(usual, l.expand(s.tilde(file), &s))
+				if file = l.expand(s.tilde(file), &s); filepath.IsAbs(file) { // others are "none"
+					usual = append(usual, file)
+				}
 			}
 		}
 		l.known = append(l.known, usual...)

@@ -112,18 +112,7 @@ func client(b remote.Bucket, st *store.Store) *remote.Client {
 func TestFilesHarmedOnTheOtherMachineAreFound(t *testing.T) {
 	t.Parallel()
 	s := remotetest.ServeSSH(t)
-	for name, harm := range map[string]func(path string) error{
-		"corrupted": func(path string) error {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			data[len(data)/2] ^= 1
-			return os.WriteFile(path, data, 0o644)
-		},
-		"truncated": func(path string) error { return os.Truncate(path, 10) },
-		"deleted":   os.Remove,
-	} {
+	for name, harm := range remotetest.Harms() {
 		for _, kind := range []string{"cas", "ac"} {
 			dir := t.TempDir()
 			here, there := remotetest.Workspace(t), remotetest.Workspace(t)
