@@ -24,7 +24,7 @@ func newCachePush(a *app) *cobra.Command {
 		Long: `Bring results to the remote of belay.yaml: those of a recipe as it stands, or all that the store holds. What is
 there is not sent again, and every object of a result is looked for by its name and size. With --to they go to a folder
 instead, to be carried to machines that no network reaches, or to sftp://user@host/folder: belay cache pull --from
-takes them from there. One file with the recipe and its results makes belay export --bundle.`,
+takes them from there. belay export makes one file of a recipe and its results.`,
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.cachePush(c.Context(), args, f, to, dry)

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -137,6 +138,10 @@ func (s *SSH) serve(raw net.Conn, odd Oddities) {
 	defer all.Wait()
 	all.Go(func() { ssh.DiscardRequests(requests) })
 	for asked := range channels {
+		if asked.ChannelType() == "direct-tcpip" {
+			all.Go(func() { s.forward(asked) })
+			continue
+		}
 		if asked.ChannelType() != "session" {
 			_ = asked.Reject(ssh.UnknownChannelType, "no")
 			continue
@@ -147,6 +152,42 @@ func (s *SSH) serve(raw net.Conn, odd Oddities) {
 		}
 		all.Go(func() { odd.session(ch, in) })
 	}
+}
+
+// forward leads to another machine.
+func (s *SSH) forward(asked ssh.NewChannel) {
+	var to struct {
+		Host     string
+		Port     uint32
+		From     string
+		FromPort uint32
+	}
+	var c net.Conn
+	err := ssh.Unmarshal(asked.ExtraData(), &to)
+	if err == nil {
+		c, err = net.Dial("tcp", net.JoinHostPort(to.Host, fmt.Sprint(to.Port)))
+	}
+	if err != nil {
+		_ = asked.Reject(ssh.ConnectionFailed, err.Error())
+		return
+	}
+	ch, in, err := asked.Accept()
+	if err != nil {
+		c.Close()
+		return
+	}
+	s.mu.Lock()
+	s.conns = append(s.conns, c)
+	s.mu.Unlock()
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { ssh.DiscardRequests(in) })
+	all.Go(func() {
+		defer ch.Close()
+		_, _ = io.Copy(ch, c)
+	})
+	_, _ = io.Copy(c, ch)
+	c.Close()
 }
 
 func (odd Oddities) session(ch ssh.Channel, in <-chan *ssh.Request) {

@@ -11,7 +11,8 @@
 //
 // # Login
 //
-// ~/.ssh/config and /etc/ssh/ssh_config give alias, user, port, keys and files of known hosts. Keys come from the
+// ~/.ssh/config and /etc/ssh/ssh_config give alias, user, port, machines to jump over (ProxyJump), keys and files of known
+// hosts. Keys come from the
 // file that the address names, else from the agent and the usual files. Nobody is asked for a password or pass phrase: a
 // program that runs for days has nobody to ask. So an encrypted key counts only when an agent holds it.
 //
@@ -23,8 +24,8 @@
 // # Why settings are read here
 //
 // github.com/kevinburke/ssh_config gives up the whole file at "Match final", "Match user" and "Match exec"; the first stands in
-// /etc/ssh of the Fedora and openEuler families. What a login needs is seven keywords, so settings.go reads those, leaves out the blocks
-// that only a second pass or a command would turn on, and refuses what it cannot honour (ProxyJump, ProxyCommand).
+// /etc/ssh of the Fedora and openEuler families. What a login needs is ten keywords, so settings.go reads those, leaves out the blocks
+// that only a second pass or a command would turn on, and refuses what it cannot honour (ProxyCommand).
 //
 // # Invariants
 //

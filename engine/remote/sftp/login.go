@@ -21,12 +21,13 @@ import (
 // login is where to connect and as whom.
 type login struct {
 	user, host, port string
-	name             string   // under which the host's key is known
-	files            []string // with private keys
-	chosen           bool     // the files were named: no other key is tried
-	asked            bool     // the address itself names the file
-	agent            string   // socket of the agent; "" is none
-	known            []string // files of known hosts
+	name             string       // under which the host's key is known
+	files            []string     // with private keys
+	chosen           bool         // the files were named: no other key is tried
+	asked            bool         // the address itself names the file
+	agent            string       // socket of the agent; "" is none
+	known            []string     // files of known hosts
+	hops             []remote.SSH // machines to go over, the nearest first
 }
 
 func (l *login) address() string { return net.JoinHostPort(l.host, l.port) }
@@ -53,16 +54,23 @@ func resolve(o Options) (*login, error) {
 	if err := s.read(filepath.Join(o.System, "ssh_config"), o.System, 0); err != nil {
 		return nil, badSettings(err)
 	}
-	for _, via := range []string{"proxyjump", "proxycommand"} {
-		if v := s.first(via); v != "" && !strings.EqualFold(v, "none") {
-			return nil, remote.Fail(remote.ErrDenied, "%w", fault.New(fault.Network, "the settings of ssh reach %s by %s, which is not supported", o.At.Host, via).
-				WithHint("open a tunnel, ssh -N -L 2222:localhost:22 %s, and write sftp://localhost:2222/folder; HostKeyAlias in ~/.ssh/config tells whose key it is", o.At.Host))
-		}
+	if v := s.first("proxycommand"); v != "" && !strings.EqualFold(v, "none") {
+		return nil, remote.Fail(remote.ErrDenied, "%w", fault.New(fault.Network, "the settings of ssh reach %s by ProxyCommand, which is not supported", o.At.Host).
+			WithHint("ProxyJump is; or open a tunnel, ssh -N -L 2222:localhost:22 %s, and write sftp://localhost:2222/folder with HostKeyAlias in ~/.ssh/config", o.At.Host))
 	}
 	l := &login{host: cmp.Or(strings.ReplaceAll(s.first("hostname"), "%h", o.At.Host), o.At.Host)}
 	l.user = cmp.Or(o.At.User, s.first("user"), s.local)
 	l.port = cmp.Or(o.At.Port, s.first("port"), "22")
 	l.name = cmp.Or(s.first("hostkeyalias"), l.host)
+	if via := s.first("proxyjump"); via != "" && !strings.EqualFold(via, "none") {
+		for _, hop := range strings.Split(via, ",") {
+			a, err := remote.ParseAddress("ssh://" + strings.TrimSuffix(strings.TrimPrefix(hop, "ssh://"), "/") + "/x")
+			if err != nil {
+				return nil, badSettings(fmt.Errorf("ProxyJump %s: %w", hop, err))
+			}
+			l.hops = append(l.hops, *a.SSH)
+		}
+	}
 	l.agent = o.Agent
 	if a := s.first("identityagent"); strings.EqualFold(a, "none") {
 		l.agent = ""

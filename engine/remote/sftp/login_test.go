@@ -214,8 +214,9 @@ func TestSettingsOfSSHSayWhereAHostIs(t *testing.T) {
 	wants(t, o, "", "")
 
 	for text, want := range map[string]string{
-		"ProxyJump bastion":               "by proxyjump, which is not supported",
-		"ProxyCommand nc %h %p":           "by proxycommand",
+		"ProxyJump -oX":                   "ProxyJump -oX: no host",
+		"ProxyJump team":                  "lead over more than 8 machines",
+		"ProxyCommand nc %h %p":           "by ProxyCommand, which is not supported",
 		"Host \"team":                     "config:1: a quote is not closed",
 		"Match host":                      "config:1: match host: nothing follows",
 		"User":                            "config:1: user says nothing",
@@ -225,4 +226,50 @@ func TestSettingsOfSSHSayWhereAHostIs(t *testing.T) {
 		write(t, config, text)
 		wants(t, o, want, "")
 	}
+}
+
+func TestAConnectionLeadsOverOtherMachines(t *testing.T) {
+	t.Parallel()
+	target, near, far := remotetest.ServeSSH(t), remotetest.ServeSSH(t), remotetest.ServeSSH(t)
+	o := options(t, target, t.TempDir())
+	known, config := filepath.Join(o.Home, ".ssh", "known_hosts"), filepath.Join(o.Home, ".ssh", "config")
+	text, err := os.ReadFile(known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := "Host near\n HostName 127.0.0.1\n Port " + near.Port + "\n IdentityFile ~/.ssh/near\n" +
+		"Host far\n HostName localhost\n Port " + far.Port + "\n IdentityFile ~/.ssh/far\n"
+	for name, s := range map[string]*remotetest.SSH{"127.0.0.1": near, "localhost": far} {
+		text = append(text, knownhosts.Line([]string{net.JoinHostPort(name, s.Port)}, s.HostKey.PublicKey())+"\n"...)
+	}
+	write(t, known, string(text))
+	write(t, filepath.Join(o.Home, ".ssh", "near"), string(near.KeyPEM))
+	write(t, filepath.Join(o.Home, ".ssh", "far"), string(far.KeyPEM))
+	write(t, config, hosts+"Host 127.0.0.1\n ProxyJump near,me@far\n")
+	remotetest.Roundtrip(t, open(t, o))
+	if near.Connections() != 1 || far.Connections() != 1 {
+		t.Errorf("%d and %d connections, want 1 over each", near.Connections(), far.Connections())
+	}
+	write(t, config, hosts+"Host far\n ProxyJump near\nHost 127.0.0.1\n ProxyJump far\n")
+	wants(t, o, "", "")
+	if near.Connections() != 2 {
+		t.Errorf("%d connections, want another", near.Connections())
+	}
+
+	// What breaks or hangs on the way is found, and each machine's key is checked.
+	b := open(t, o)
+	if _, err := b.Head(t.Context(), "x"); !errors.Is(err, remote.ErrAbsent) {
+		t.Fatal(err)
+	}
+	near.Cut()
+	if _, err := b.Head(t.Context(), "x"); err == nil || !errors.Is(err, remote.ErrDown) && !errors.Is(err, remote.ErrAbsent) {
+		t.Errorf("after a cut: %v", err)
+	}
+	if _, err := b.Head(t.Context(), "x"); !errors.Is(err, remote.ErrAbsent) {
+		t.Errorf("after a cut, again: %v", err)
+	}
+	write(t, filepath.Join(o.Home, ".ssh", "near"), string(far.KeyPEM))
+	wants(t, o, "over far: over near: 127.0.0.1:"+near.Port+" lets ", "")
+	write(t, config, strings.ReplaceAll(hosts, "127.0.0.1", "localhost")+"Host 127.0.0.1\n ProxyJump near\n")
+	wants(t, o, "over near: the host localhost:"+near.Port+" is not known", "")
 }

@@ -29,7 +29,7 @@ const (
 // Causes of the end of a session: nobody needs it any more, or a request of it hung after it was cancelled.
 var (
 	errClosed = errors.New("closed")
-	errHung   = errors.New("a request that was cancelled did not end")
+	errHung   = errors.New("a request did not end in its time")
 )
 
 // session is a connection with its requests. It ends when the connection does, and then another is made.
@@ -37,6 +37,7 @@ type session struct {
 	files  *sftp.Client
 	login  *ssh.Client
 	conn   *counting
+	below  []*ssh.Client // that it leads over
 	limits wire.Limits
 	ended  chan struct{} // closed when the connection is gone
 
@@ -71,77 +72,30 @@ func (c *counting) Write(p []byte) (int, error) {
 
 // connect logs in and asks for the file service.
 func connect(ctx context.Context, o Options) (*session, error) {
-	limits := o.Limits.Filled()
-	l, err := resolve(o)
+	in, err := enter(ctx, o, nil, 0)
 	if err != nil {
 		return nil, err
 	}
-	check, algorithms, err := l.hostKeys()
-	if err != nil {
-		return nil, err
-	}
-	keys, err := l.keys(limits.Connect)
-	if err != nil {
-		return nil, err
-	}
-	defer keys.close()
-	raw, err := (&net.Dialer{Timeout: limits.Connect, KeepAlive: 15 * time.Second}).DialContext(ctx, "tcp", l.address())
-	if err != nil {
-		return nil, down(ctx, err)
-	}
-	s := &session{conn: &counting{Conn: raw}, limits: limits, ended: make(chan struct{})}
-	stop := context.AfterFunc(ctx, func() { raw.Close() })
-	defer stop()
-	if err := raw.SetDeadline(time.Now().Add(max(limits.Stall, limits.Connect))); err != nil {
-		return nil, errors.Join(down(ctx, err), raw.Close())
-	}
-	var distrust error
-	tried := false
-	config := &ssh.ClientConfig{
-		User: l.user, HostKeyAlgorithms: algorithms, ClientVersion: "SSH-2.0-belay",
-		HostKeyCallback: func(name string, at net.Addr, k ssh.PublicKey) error {
-			distrust = check(name, at, k)
-			return distrust
-		},
-		Auth: []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
-			tried = true
-			return keys.signers, nil
-		})},
-	}
-	c, channels, requests, err := ssh.NewClientConn(s.conn, l.address(), config)
-	switch {
-	case err == nil:
-	case distrust != nil:
-		return nil, errors.Join(distrust, raw.Close())
-	case tried && (strings.Contains(err.Error(), "unable to authenticate") || strings.Contains(err.Error(), "oo many authentication failures")):
-		raw.Close()
-		return nil, remote.Fail(remote.ErrDenied, "%w", l.refused(keys))
-	default:
-		raw.Close()
-		return nil, down(ctx, err)
-	}
-	s.login = ssh.NewClient(c, channels, requests)
-	s.files, err = sftp.NewClient(s.login, sftp.UseFstat(true))
-	if err != nil {
-		err = errors.Join(err, s.login.Close())
-		if ctx.Err() == nil && strings.Contains(err.Error(), "subsystem request failed") {
-			return nil, remote.Fail(remote.ErrDenied, "the machine offers no sftp: %w", err)
-		}
-		return nil, down(ctx, err)
-	}
-	if !stop() {
-		err = ctx.Err()
-	} else {
-		err = raw.SetDeadline(time.Time{})
-	}
+	s := &session{login: in.client, conn: in.conn, below: in.below, limits: o.Limits.Filled(), ended: make(chan struct{})}
 	s.timer = time.AfterFunc(time.Hour, s.look)
 	s.timer.Stop()
 	go func() {
 		defer close(s.ended)
 		_ = s.login.Wait() // what broke is told by the requests
 	}()
+	limited, cancel := context.WithTimeout(ctx, max(s.limits.Stall, s.limits.Connect))
+	defer cancel()
+	stop := context.AfterFunc(limited, func() { s.kill(errHung) })
+	defer stop()
+	s.files, err = sftp.NewClient(s.login, sftp.UseFstat(true))
+	if err == nil && !stop() {
+		err = errHung
+	}
 	if err != nil {
 		s.close()
+		if ctx.Err() == nil && strings.Contains(err.Error(), "subsystem request failed") {
+			return nil, remote.Fail(remote.ErrDenied, "the machine offers no sftp: %w", err)
+		}
 		return nil, down(ctx, err)
 	}
 	return s, nil
@@ -183,7 +137,12 @@ func (s *session) close() {
 	s.kill(errClosed)
 	_ = s.login.Close() // the connection is gone already
 	<-s.ended
-	_ = s.files.Close()
+	if s.files != nil {
+		_ = s.files.Close()
+	}
+	for _, c := range s.below {
+		_ = c.Wait() // its connection is gone too
+	}
 }
 
 // begin is the start of a request: its end must be told. A request that hangs after its context is over takes the session
