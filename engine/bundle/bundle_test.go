@@ -519,3 +519,18 @@ func smallBundle(t testing.TB) ([]byte, key.Key) {
 	}
 	return out.Bytes(), key.Key(rec.Key)
 }
+
+// More entries than the archive's old form can count.
+func TestManyFilesMakeALongBundle(t *testing.T) {
+	t.Parallel()
+	const n = 1<<16 + 10
+	items, list := make([]item, n), make([]string, n)
+	for i := range n {
+		text := fmt.Sprint(i)
+		items[i], list[i] = blob(text), file(fmt.Sprintf("f/%06d", i), text)
+	}
+	b, err := whole(t.Context(), with(t, index(list...), items...))
+	if err != nil || len(b.Index.Files) != n {
+		t.Fatalf("have %v", err)
+	}
+}

@@ -237,9 +237,10 @@ func (b *Bundle) check(ctx context.Context, moved func(done, total int64)) (*Che
 		}
 	}
 	slices.SortFunc(all, func(x, y object) int { return cmp.Compare(x.at, y.at) })
+	buf := make([]byte, 1<<20)
 	for _, o := range all {
 		for _, members := range need[o.name] {
-			if err := b.holds(ctx, o.name, o.entry, members, func(n int64) { done += n; moved(done, total) }); err != nil {
+			if err := b.holds(ctx, o.name, o.entry, members, buf, func(n int64) { done += n; moved(done, total) }); err != nil {
 				return nil, fmt.Errorf("entry %s: %w", o.name, err)
 			}
 		}

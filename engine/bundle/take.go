@@ -20,10 +20,10 @@ import (
 )
 
 // holds reads an entry and finds whether its bytes have its digest, and those of members one after the other theirs.
-func (b *Bundle) holds(ctx context.Context, name string, e entry, members []store.Blob, moved func(int64)) error {
+// buf is for reading.
+func (b *Bundle) holds(ctx context.Context, name string, e entry, members []store.Blob, buf []byte, moved func(int64)) error {
 	whole := sha256.New()
 	r := io.NewSectionReader(b.r, e.at, e.size)
-	buf := make([]byte, 1<<20)
 	for _, m := range members {
 		part := whole
 		if len(members) > 1 {
