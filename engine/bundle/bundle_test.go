@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -405,48 +406,61 @@ func TestFilesStayInTheirFolder(t *testing.T) {
 	}
 }
 
-// What is wrong in a pack's middle is found before the results that came before it are there.
-func TestAPackWithOtherMembersIsFoundByCheck(t *testing.T) {
+// What is wrong in a pack is found before the results that came before it are there: members that are others under its right
+// digest, and the right members under another.
+func TestAPackThatLiesIsFoundByCheck(t *testing.T) {
 	t.Parallel()
 	text, keys := made(t, "a")
-	b, err := read(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := b.Result(keys[0])
-	if err != nil || len(r.Packs.Digests) == 0 {
-		t.Fatal(err, "no packs")
-	}
-	// The same pack in another order: its name is right, and no member lies where it should.
-	r.Packs.Below = 200_000
 	z, err := zip.NewReader(bytes.NewReader(text), int64(len(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong := strings.Repeat("z", 222)
-	var items []item
-	for _, o := range r.Objects() {
-		for _, f := range z.File {
-			if f.Name == o.Name && len(o.Blobs) > 1 {
-				n := int(f.UncompressedSize64)
-				wrong = strings.Repeat("z", n)
-				r.Packs.Digests[0] = artifact.HashText(wrong)
-			} else if f.Name == o.Name {
-				rc, _ := f.Open()
-				var data bytes.Buffer
-				_, _ = data.ReadFrom(rc)
-				items = append(items, item{name: f.Name, text: data.String()})
-			}
+	content := map[string]string{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
 		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content[f.Name] = string(data)
 	}
-	body, err := r.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	items = append(items, blob(wrong), item{name: remote.ResultName(keys[0]), text: string(body)})
-	bad := with(t, `{"format": 1, "results": [{"node": "a", "key": "`+string(keys[0])+`"}]}`, items...)
-	if _, err := whole(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "its bytes make") {
-		t.Errorf("have %v, want that members differ", err)
+	for what, harm := range map[string]func(pack string) (other string, d artifact.Digest){
+		"members": func(pack string) (string, artifact.Digest) {
+			other := strings.Repeat("z", len(pack))
+			return other, artifact.HashText(other)
+		},
+		"name": func(pack string) (string, artifact.Digest) { return pack, artifact.HashText("another") },
+		"none": func(pack string) (string, artifact.Digest) { return pack, artifact.HashText(pack) },
+	} {
+		b, err := read(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := b.Result(keys[0])
+		if err != nil || len(r.Packs.Digests) != 1 {
+			t.Fatal(err, "want one pack")
+		}
+		var items []item
+		for _, o := range r.Objects() {
+			it := item{name: o.Name, text: content[o.Name]}
+			if len(o.Blobs) > 1 {
+				it.text, r.Packs.Digests[0] = harm(it.text)
+				it.name = remote.BlobName(r.Packs.Digests[0])
+			}
+			items = append(items, it)
+		}
+		body, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, item{name: remote.ResultName(keys[0]), text: string(body)})
+		bad := with(t, `{"format": 1, "results": [{"node": "a", "key": "`+string(keys[0])+`"}]}`, items...)
+		if _, err := whole(t.Context(), bad); (err == nil) != (what == "none") || err != nil && !strings.Contains(err.Error(), "its bytes make") {
+			t.Errorf("%s: have %v", what, err)
+		}
 	}
 }
 
