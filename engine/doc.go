@@ -20,4 +20,5 @@
 // their differences. store: atomic publish, locks, stat cache. sched: plan and run. event: what
 // happened, to terminals, files and the report. lockfile: belay.lock. fault: errors with an exit code. enginetest: fakes
 // and conformance suites. secret: values that must not be written. watch: when files change. remote: results shared by a team.
+// bundle: a recipe and its results in one file.
 package engine

@@ -36,9 +36,12 @@ func newPlan(a *app) *cobra.Command {
 					return err
 				}
 				defer st.Close()
-				if opt.Remote, err = a.lookout(c.Context(), p.space, st); err != nil {
+				at, end, err := a.lookout(c.Context(), p.space, st)
+				if err != nil {
 					return err
 				}
+				defer end()
+				opt.Remote = at
 			}
 			return a.plan(c.Context(), p, opt)
 		},

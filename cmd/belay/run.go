@@ -97,9 +97,12 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 		return err
 	}
 	defer st.Close()
-	if opt.Remote, err = a.share(ctx, p.space, st, f.share); err != nil {
+	at, end, err := a.share(ctx, p.space, st, f.share)
+	if err != nil {
 		return err
 	}
+	defer end()
+	opt.Remote = at
 	opt.Secret = p.secrets.Lookup(ctx)
 	return a.execute(ctx, p, st, opt, f.params)
 }
