@@ -140,30 +140,12 @@ func (a *app) importRecipe(sources []source, f importFlags) error {
 		}
 		opt.Dir, opt.Name = filepath.Dir(abs), recipeName(f.out)
 	}
-	var jobs []*foreign.Job
-	var left []foreign.Left
-	var found diag.List
-	factory := llamafactory.NewReader(root, readSmall)
 	for _, s := range sources {
 		opt.Files = append(opt.Files, s.Name)
-		switch s.kind {
-		case shellSource:
-			script, l := shell.Read(s.File)
-			found.Add(l...)
-			if script != nil {
-				more, rest := mindspeed.Jobs(script, opt.Stages)
-				jobs, left = append(jobs, more...), append(left, rest...)
-			}
-		case factorySource:
-			more, rest, l := factory.Jobs(s.File)
-			found.Add(l...)
-			jobs, left = append(jobs, more...), append(left, rest...)
-		case recipeSource:
-			return fault.New(fault.Usage, "%s is a recipe already", s.Name).WithHint("belay run %s runs it", s.Name)
-		default:
-			return fault.New(fault.Data, "import %s: neither a launch script nor a configuration of LLaMA-Factory", s.Name).
-				WithHint("known are bash scripts that run %s, and YAML with model_name_or_path", strings.Join(mindspeed.Names(), ", "))
-		}
+	}
+	jobs, left, found, err := gather(sources, opt)
+	if err != nil {
+		return err
 	}
 	if err := a.diagnose(found); err != nil {
 		return err
@@ -177,6 +159,33 @@ func (a *app) importRecipe(sources []source, f importFlags) error {
 			WithHint("stages are made of commands that run %s, outside functions, loops and conditions", strings.Join(mindspeed.Names(), ", "))
 	}
 	return a.deliver(foreign.Build(jobs, left, opt), opt, f)
+}
+
+// gather reads what the files would run. Findings with errors are about files that cannot be read as what they are.
+func gather(sources []source, opt foreign.Options) (jobs []*foreign.Job, left []foreign.Left, found diag.List, err error) {
+	factory := llamafactory.NewReader(opt.Root, readSmall)
+	for _, s := range sources {
+		var more []*foreign.Job
+		var rest []foreign.Left
+		var l diag.List
+		switch s.kind {
+		case shellSource:
+			var script *shell.Script
+			if script, l = shell.Read(s.File); script != nil {
+				more, rest = mindspeed.Jobs(script, opt.Stages)
+			}
+		case factorySource:
+			more, rest, l = factory.Jobs(s.File)
+		case recipeSource:
+			return nil, nil, nil, fault.New(fault.Usage, "%s is a recipe already", s.Name).WithHint("belay run %s runs it", s.Name)
+		default:
+			return nil, nil, nil, fault.New(fault.Data, "import %s: neither a launch script nor a configuration of LLaMA-Factory", s.Name).
+				WithHint("known are bash scripts that run %s, and YAML with model_name_or_path", strings.Join(mindspeed.Names(), ", "))
+		}
+		jobs, left = append(jobs, more...), append(left, rest...)
+		found.Add(l...)
+	}
+	return jobs, left, found, nil
 }
 
 // deliver checks the recipe, tells what it lacks and writes it.

@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
+	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/param"
 )
@@ -245,8 +247,10 @@ func (b *builder) order() {
 }
 
 func (b *builder) result() *Result {
-	r := &Result{Left: slices.Clone(b.left)}
+	r := &Result{Left: inOrder(b.left)}
+	b.left = r.Left
 	for _, s := range b.stages {
+		s.Left = inOrder(s.Left)
 		r.Stages = append(r.Stages, Stage{Name: s.name, Uses: s.Kind, Title: s.Title, At: s.At.String()})
 		for _, l := range s.Left {
 			l.Stage = s.name
@@ -255,6 +259,22 @@ func (b *builder) result() *Result {
 	}
 	r.Text = b.write()
 	return r
+}
+
+// inOrder sorts by place; files keep the order in which they first appear.
+func inOrder(left []Left) []Left {
+	files := map[*pos.File]int{}
+	for _, l := range left {
+		if _, ok := files[l.At.Start.File]; !ok {
+			files[l.At.Start.File] = len(files)
+		}
+	}
+	out := slices.Clone(left)
+	slices.SortStableFunc(out, func(a, b Left) int {
+		p, q := a.At.Start, b.At.Start
+		return cmp.Or(cmp.Compare(files[p.File], files[q.File]), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
+	})
+	return out
 }
 
 // absolute is where a path of a source lies.

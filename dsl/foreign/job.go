@@ -23,7 +23,8 @@ type Setting struct {
 	Field string   // a parameter of the stage or an alias; "model.num_layers" is inside an object
 	Texts []string // as on a command line, typed by the field; none is a switch
 	Value any      // typed already, instead of Texts
-	Open  string   // what stands there when that is not known: the recipe gets a parameter
+	Open  string   // what stands there when that is not known: the recipe gets a parameter, for the caller to give
+	Why   string   // why that is not known
 	As    string   // its name in the source
 	At    pos.Span
 	Else  string // why it is left when the stage has no such parameter

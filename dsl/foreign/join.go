@@ -73,11 +73,12 @@ func (b *builder) read(s *stage, f *param.Field, set *Setting, src Source) expre
 		return port(w, src.Port, "")
 	}
 	path := src.Path
+	said := path
 	if set.Index && !strings.ContainsAny(path, " <>") { // those are words to be replaced by a path
 		b.nameIndex(s, set, filepath.Base(path))
 		path = filepath.Dir(path)
 	}
-	return b.path(s, f, set, path)
+	return b.path(f, set, path, said)
 }
 
 // indexes are the columns that a stage makes a token index of, where it says.
@@ -86,9 +87,13 @@ func indexes(s *stage) []any {
 	return keys
 }
 
-// nameIndex says which index of a folder is meant, where the stage can be told.
+// nameIndex says which index of a folder is meant; where the stage cannot be told, the name is left.
 func (b *builder) nameIndex(s *stage, set *Setting, name string) {
-	if f, ok := s.schema.Lookup("data_name"); ok && s.with[f.Name] == nil {
+	f, ok := s.schema.Lookup("data_name")
+	switch {
+	case !ok:
+		s.left(set, "of a folder the only index is read, whatever its name")
+	case s.with[f.Name] == nil:
 		s.with[f.Name] = name
 		s.given[f.Name] = set
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/engine/param"
 )
 
@@ -29,17 +30,17 @@ func (b *builder) param(name, typ string, def any, doc string) *parameter {
 	return p
 }
 
-// path is the parameter for a path that no stage writes.
-func (b *builder) path(s *stage, f *param.Field, set *Setting, path string) expression {
+// path is the parameter for a path that no stage writes. said is how the source has it.
+func (b *builder) path(f *param.Field, set *Setting, path, said string) expression {
 	abs := b.absolute(path)
 	if p := b.paths[abs]; p != nil {
 		return p.ref()
 	}
 	p := b.param(b.wanted(f, set), "path", nil, f.Doc)
-	if path != "" && b.Exists(abs) {
-		p.def = b.relative(path, abs)
+	if rel := b.relative(path, abs); path != "" && !expr.Holds(rel) && b.Exists(abs) { // a default takes no ${
+		p.def = rel
 	} else if set.As != "" {
-		p.doc = fmt.Sprintf("%s; %s says %q", f.Doc, set.As, path)
+		p.doc = fmt.Sprintf("%s; %s says %q", f.Doc, set.As, said)
 	}
 	b.paths[abs] = p
 	return p.ref()
@@ -78,6 +79,7 @@ func (b *builder) ask(s *stage, f *param.Field, set *Setting) expression {
 		key += "\x00" + f.Name
 	}
 	if p := b.paths[key]; p != nil && set.Open != "" {
+		s.asks(set, p)
 		return p.ref()
 	}
 	if slices.ContainsFunc(b.params, func(p *parameter) bool { return p.name == name }) {
@@ -86,8 +88,17 @@ func (b *builder) ask(s *stage, f *param.Field, set *Setting) expression {
 	p := b.param(name, paramType(f.Type), nil, doc)
 	if set.Open != "" {
 		b.paths[key] = p
+		s.asks(set, p)
 	}
 	return p.ref()
+}
+
+// asks lists a value that is not known, and where it is to be given.
+func (s *stage) asks(set *Setting, p *parameter) {
+	if set.Why == "" {
+		return
+	}
+	s.Job.Left = append(s.Job.Left, Left{At: set.At, Name: set.As, Value: set.Open, Why: set.Why + ": parameter " + p.name + " is to be given"})
 }
 
 // lift makes parameters of the values that a person will want to change: one for all stages that agree, one a stage
@@ -103,7 +114,7 @@ func (b *builder) lift() {
 	for _, s := range b.stages {
 		for _, path := range s.Lift {
 			v, ok := take(s.with, path)
-			if _, open := v.(expression); !ok || open {
+			if _, open := v.(expression); !ok || open || expr.Holds(plainText(v)) {
 				continue
 			}
 			if !slices.Contains(names, path) {

@@ -25,7 +25,7 @@ func (b *builder) write() []byte {
 			if p.def != nil {
 				fmt.Fprintf(&w, ", default: %s", flow(p.def))
 			}
-			fmt.Fprintf(&w, ", doc: %s}\n", text(p.doc))
+			fmt.Fprintf(&w, ", doc: %s}\n", quote(comment(p.doc)))
 		}
 	}
 	w.WriteString("\nstages:\n")

@@ -160,7 +160,10 @@ func (c *config) preprocess(m *model, running bool) *foreign.Job {
 	if len(sets) > 0 {
 		form = sets[0]
 	} else {
-		input.Open = strings.Join(names(key.Value), ", ") + ", and no dataset_info.json describes it"
+		input.Open, input.Why = strings.Join(names(key.Value), ", "), "no dataset_info.json describes a set that can be read"
+		if input.Open == "" {
+			input.Open = "nothing"
+		}
 		if running {
 			form = records{style: "pretrain", column: "text"}
 		}
@@ -185,7 +188,7 @@ func (c *config) preprocess(m *model, running bool) *foreign.Job {
 	if p := c.take("template"); p != nil {
 		set(j, "template", p)
 	} else {
-		j.Settings = append(j.Settings, foreign.Setting{Field: "template", Open: "nothing: the tokenizer's own", As: "template", At: j.At})
+		j.Settings = append(j.Settings, foreign.Setting{Field: "template", Open: "nothing", Why: "the tokenizer's own template is not taken", As: "template", At: j.At})
 	}
 	if p := c.root.Find("cutoff_len"); p != nil {
 		set(j, "seq_length", p)

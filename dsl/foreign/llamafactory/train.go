@@ -129,15 +129,14 @@ func (c *config) schedule(j *foreign.Job, at pos.Span) {
 		if p := c.take("max_steps"); p != nil {
 			c.drop(p, "below 1 means that epochs count")
 		}
-		said := "3.0"
-		if epochs != nil {
-			said = epochs.Value.Text
-			c.drop(epochs, "steps count, not epochs: train_iters is a parameter to give")
+		s := foreign.Setting{
+			Field: "train_iters", As: "num_train_epochs", At: at, Open: "3.0",
+			Why: "steps count here, which are epochs times records by the batch",
 		}
-		j.Settings = append(j.Settings, foreign.Setting{
-			Field: "train_iters", As: "num_train_epochs", At: at,
-			Open: fmt.Sprintf("%s; that many times the records, by the batch", said),
-		})
+		if epochs != nil {
+			s.At, s.Open = epochs.Key.Span, epochs.Value.Text
+		}
+		j.Settings = append(j.Settings, s)
 	} else if epochs != nil {
 		c.drop(epochs, "max_steps counts")
 	}

@@ -44,7 +44,7 @@ func (c *config) chat() {
 	if t := c.take("template"); t != nil {
 		set(j, "template", t)
 	}
-	j.Settings = append(j.Settings, foreign.Setting{Field: "prompts", Open: "nothing: a person types them", As: "chat", At: j.At})
+	j.Settings = append(j.Settings, foreign.Setting{Field: "prompts", Open: "nothing", Why: "a person types the prompts of a chat", As: "chat", At: j.At})
 	c.rest(j)
 }
 
@@ -71,11 +71,11 @@ func (c *config) evaluate() {
 	if split != "" {
 		j.Settings = append(j.Settings, foreign.Setting{Field: "split", Texts: []string{split}, As: "task", At: task.Key.Span})
 	}
-	where := "nothing: it downloads the benchmark"
+	where := "nothing"
 	if p := c.take("task_dir"); p != nil {
 		where = p.Value.Text
 	}
-	j.Settings = append(j.Settings, foreign.Setting{Field: "data", Open: where, As: "task_dir", At: task.Key.Span, Param: name})
+	j.Settings = append(j.Settings, foreign.Setting{Field: "data", Open: where, Why: "the benchmark's files in their published layout are wanted", As: "task_dir", At: task.Key.Span, Param: name})
 	if t := c.take("template"); t != nil {
 		if t.Value.Text == "fewshot" {
 			c.drop(t, "plain text, which no template means")

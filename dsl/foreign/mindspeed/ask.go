@@ -42,7 +42,7 @@ func generate(l *launch) []*foreign.Job {
 	j := l.job("generate", "answers")
 	j.Lift = []string{"template", "max_new_tokens"}
 	l.model(j)
-	j.Settings = append(j.Settings, foreign.Setting{Field: "prompts", Open: "nothing: its prompts are part of it", As: l.program, At: l.at})
+	j.Settings = append(j.Settings, foreign.Setting{Field: "prompts", Open: "nothing", Why: "its prompts are part of the program", As: l.program, At: l.at})
 	draws := false
 	if f := l.take("task"); f != nil {
 		draws = len(f.values) > 0 && f.values[0].Text == "do_sample"
@@ -133,7 +133,7 @@ func (l *launch) examined(j *foreign.Job, task string, paths *flag) {
 		}
 		s := foreign.Setting{Field: "task_data_path", Texts: []string{v.Text}, As: paths.as, At: v.Span, Param: task}
 		if v.Hole != nil {
-			s.Texts, s.Open = nil, v.Text
+			s.Texts, s.Open, s.Why = nil, v.Text, v.Hole.Why
 		} else if split := path.Base(path.Clean(v.Text)); slices.Contains([]string{"test", "val", "dev"}, split) {
 			s.Texts = []string{path.Dir(path.Clean(v.Text))}
 			j.Settings = append(j.Settings, foreign.Setting{Field: "split", Texts: []string{split}, As: paths.as, At: v.Span})

@@ -92,7 +92,7 @@ func convert(l *launch) []*foreign.Job {
 	if f := l.take("params_dtype"); f != nil {
 		s := f.setting("dtype")
 		if t := f.text(); t != "" && !slices.Contains([]string{"bf16", "fp16", "fp32"}, t) {
-			s.Texts, s.Note = []string{"fp32"}, l.program+" takes every other word for it"
+			s.Texts, s.Note = []string{"fp32"}, "which "+l.program+" takes "+t+" for"
 		}
 		j.Settings = append(j.Settings, s)
 	} else if format != "hf" && l.program == "convert_ckpt.py" {

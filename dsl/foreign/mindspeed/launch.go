@@ -135,8 +135,11 @@ func (f *flag) reads(field, param string) foreign.Setting {
 // setting is the flag as it is, for a field.
 func (f *flag) setting(field string) foreign.Setting {
 	s := foreign.Setting{Field: field, Texts: f.texts(), As: f.as, At: f.at}
-	if !f.known() {
-		s.Texts, s.Open = nil, strings.Join(f.texts(), " ")
+	for _, v := range f.values {
+		if v.Hole != nil {
+			s.Texts, s.Open, s.Why = nil, strings.Join(f.texts(), " "), v.Hole.Why
+			break
+		}
 	}
 	return s
 }

@@ -46,7 +46,7 @@ func Jobs(s *shell.Script, stages []engine.Stage) ([]*foreign.Job, []foreign.Lef
 			return f.Known() && slices.Contains(Names(), f.Base())
 		})
 		if at < 0 {
-			left = append(left, other(c))
+			left = append(append(left, other(c)), notes(c.Notes)...)
 			continue
 		}
 		p := programs()[slices.Index(Names(), c.Fields[at].Base())]

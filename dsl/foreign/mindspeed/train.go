@@ -62,13 +62,12 @@ func (l *launch) data(j *foreign.Job) {
 		s := f.reads("data_path", "index")
 		s.Index = true
 		if len(f.values) > 1 && blend(f.values[0].Text) {
-			l.drop(f, "a blend of several indexes: this version trains on one")
-			s.Texts, s.Open = nil, "a blend: "+f.path()
+			s.Texts, s.Open, s.Why = nil, f.path(), "a blend of several indexes, and this version trains on one"
 		}
 		j.Settings = append(j.Settings, s)
 	}
 	if !l.has("split") {
-		j.Settings = append(j.Settings, l.fixed("split", "969, 30, 1", "the reference's default"))
+		j.Settings = append(j.Settings, l.fixed("split", "969,30,1", "the reference's default"))
 	}
 }
 
@@ -102,7 +101,7 @@ func (l *launch) sizes(j *foreign.Job) {
 			j.Lift = append(j.Lift, s.Field)
 		}
 	} else if !slices.ContainsFunc(j.Settings, func(s foreign.Setting) bool { return s.Field == "model.vocab_size" }) {
-		j.Settings = append(j.Settings, foreign.Setting{Field: "model.vocab_size", Open: "nothing: it took the tokenizer's", As: l.program, At: l.at})
+		j.Settings = append(j.Settings, foreign.Setting{Field: "model.vocab_size", Open: "nothing", Why: "the reference takes the tokenizer's", As: l.program, At: l.at})
 	}
 	if f := l.take("untie_embeddings_and_output_weights"); f != nil {
 		l.drop(f, "embedding and head are two tensors unless tie_word_embeddings says otherwise")
