@@ -158,6 +158,10 @@ func (a *app) importRecipe(sources []source, f importFlags) error {
 		return fault.New(fault.Data, "import %s: nothing in it is a stage", strings.Join(opt.Files, ", ")).
 			WithHint("stages are made of commands that run %s, outside functions, loops and conditions", strings.Join(mindspeed.Names(), ", "))
 	}
+	if len(jobs) > foreign.MaxJobs {
+		return fault.New(fault.Data, "import %s: %d stages, more than the %d of one recipe", strings.Join(opt.Files, ", "), len(jobs), foreign.MaxJobs).
+			WithHint("import the files one by one")
+	}
 	return a.deliver(foreign.Build(jobs, left, opt), opt, f)
 }
 

@@ -14,6 +14,9 @@ import (
 	"github.com/belay-ml/belay/engine/param"
 )
 
+// MaxJobs bounds the stages of one recipe.
+const MaxJobs = 500
+
 // Options are what a recipe is built with.
 type Options struct {
 	Name   string         // of the recipe
@@ -67,6 +70,9 @@ func Build(jobs []*Job, left []Left, opt Options) *Result {
 	}
 	for _, s := range b.stages {
 		b.values(s)
+	}
+	for _, s := range b.stages {
+		b.settle(s)
 	}
 	for _, s := range b.stages {
 		b.inputs(s)

@@ -11,6 +11,34 @@ import (
 	"github.com/belay-ml/belay/engine/param"
 )
 
+// settle notes which stages read what an earlier one wrote, before later ones are thought of: a script that converts
+// there and another back again are no circle.
+func (b *builder) settle(s *stage) {
+	for i := range s.schema.Fields {
+		f := &s.schema.Fields[i]
+		set := s.given[f.Name]
+		if set == nil || !f.Type.IsInput() {
+			continue
+		}
+		for _, src := range set.sources() {
+			for _, path := range []string{src.Over, src.Path} {
+				if w, _, _ := b.writer(s, f, path, false); w != nil {
+					s.reads = append(s.reads, w)
+				}
+			}
+		}
+	}
+}
+
+// sources are what an input reads.
+func (set *Setting) sources() []Source {
+	out := slices.Clone(set.From)
+	for _, t := range set.Texts {
+		out = append(out, Source{Path: t})
+	}
+	return out
+}
+
 // inputs gives a stage's input fields what they read: ports of other stages, or parameters for paths.
 func (b *builder) inputs(s *stage) {
 	for i := range s.schema.Fields {
@@ -23,10 +51,7 @@ func (b *builder) inputs(s *stage) {
 			s.with[f.Name] = b.ask(s, f, set)
 			continue
 		}
-		sources := set.From
-		for _, t := range set.Texts {
-			sources = append(sources, Source{Path: t})
-		}
+		sources := set.sources()
 		if len(sources) == 0 {
 			s.left(set, fmt.Sprintf("%s wants a path, and none is given", f.Name))
 			continue
@@ -36,7 +61,7 @@ func (b *builder) inputs(s *stage) {
 			continue
 		}
 		if set.Unwritten && slices.ContainsFunc(sources, func(src Source) bool {
-			w, _, _ := b.writer(s, f, src.Path)
+			w, _, _ := b.writer(s, f, src.Path, true)
 			return w != nil
 		}) {
 			continue
@@ -56,10 +81,7 @@ func (b *builder) inputs(s *stage) {
 // read is the expression for one thing that is read.
 func (b *builder) read(s *stage, f *param.Field, set *Setting, src Source) expression {
 	for _, path := range []string{src.Over, src.Path} {
-		if path == "" {
-			continue
-		}
-		if w, write, rest := b.writer(s, f, path); w != nil {
+		if w, write, rest := b.writer(s, f, path, true); w != nil {
 			s.reads = append(s.reads, w)
 			if set.Index && len(indexes(w)) > 1 {
 				b.nameIndex(s, set, filepath.Base(path))
@@ -107,20 +129,23 @@ func port(s *stage, name, rest string) expression {
 	return expression(e)
 }
 
-// writer finds the stage that leaves a path behind: the nearest one before the reader, else the first behind it. What
-// would close a circle, or gives something of a kind that the field does not take, is none.
-func (b *builder) writer(reader *stage, f *param.Field, path string) (*stage, Write, string) {
+// writer finds the stage that leaves a path behind: the nearest one before the reader, else, of later ones, the first behind
+// it. What would close a circle, or gives something of a kind that the field does not take, is none.
+func (b *builder) writer(reader *stage, f *param.Field, path string, later bool) (*stage, Write, string) {
+	if path == "" {
+		return nil, Write{}, ""
+	}
 	var best *stage
 	var how Write
 	var rest string
 	self := slices.Index(b.stages, reader)
 	for i, w := range b.stages {
-		if w == reader || best != nil && i > self || depends(w, reader) {
+		if w == reader || i > self && (best != nil || !later) {
 			continue
 		}
 		for _, out := range w.Writes {
 			under, ok := b.within(path, out)
-			if ok && gives(w, out.Port, f, under) {
+			if ok && gives(w, out.Port, f, under) && !depends(w, reader) {
 				best, how, rest = w, out, under
 			}
 		}
@@ -167,5 +192,14 @@ func (s *stage) ports() []artifact.Port {
 
 // depends says whether a stage reads another, directly or not.
 func depends(s, on *stage) bool {
-	return slices.ContainsFunc(s.reads, func(r *stage) bool { return r == on || depends(r, on) })
+	seen := map[*stage]bool{}
+	var reaches func(s *stage) bool
+	reaches = func(s *stage) bool {
+		if seen[s] {
+			return false
+		}
+		seen[s] = true
+		return slices.ContainsFunc(s.reads, func(r *stage) bool { return r == on || reaches(r) })
+	}
+	return reaches(s)
 }

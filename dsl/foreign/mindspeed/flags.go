@@ -20,22 +20,23 @@ func reasons() []group {
 		{"NPU fusion switch: the backend's kernels decide this here",
 			"use_flash_attn use_fused_* no_masked_softmax_fusion no_gradient_accumulation_fusion no_bias_gelu_fusion no_bias_swiglu_fusion " +
 				"no_bias_dropout_fusion no_rope_fusion use_mc2 use_ascend_mc2 use_ascend_coc coc_* pre_tockens next_tockens sparse_mode shape_order transformer_impl " +
-				"jit_compile attention_softmax_in_fp32 moe_grouped_gemm gemm_gradient_accumulation_fusion"},
+				"jit_compile attention_softmax_in_fp32 masked_softmax_fusion enable_token_rearrange_opt moe_grouped_gemm gemm_gradient_accumulation_fusion"},
 		{"a way to save device memory, which changes no result",
 			"recompute_* checkpoint_activations swap_attention swap_modules reuse_fp32_param distribute_saved_activations use_distributed_optimizer " +
-				"enable_recompute_layers_per_pp_rank output_layer_slice_num use_cpu_initialization empty_unused_memory_level"},
+				"enable_recompute_layers_per_pp_rank output_layer_slice_num use_cpu_initialization empty_unused_memory_level swap_optimizer"},
 		{"how work is spread over ranks and overlapped: this version trains on one machine",
 			"overlap_* no_overlap_* sequence_parallel context_parallel_* cp_* ulysses_* use_cp_* kv_head_repeat_* expert_model_parallel_size expert_tensor_parallel_size " +
 				"num_layers_per_virtual_pipeline_stage num_layer_list distributed_* nccl_* hccl_* local_rank ai_framework ai_franmework enable_high_availability " +
-				"enable_optimizer_state_local_copy tp_* tensor_model_parallel_size pipeline_model_parallel_size tp pp use_tp_* noop_layers"},
+				"enable_optimizer_state_local_copy tp_* tensor_model_parallel_size pipeline_model_parallel_size tp pp use_tp_* schedules_method manual_gc manual_gc_interval"},
+		{"no loss balances experts", "moe_*_coeff"},
 		{"the checkpoint tells the model's shape",
 			"num_layers hidden_size ffn_hidden_size num_attention_heads group_query_attention num_query_groups kv_channels max_position_embeddings vocab_size " +
 				"padded_vocab_size make_vocab_size_divisible_by normalization norm_epsilon position_embedding_type use_rotary_position_embeddings rotary_* swiglu " +
 				"disable_bias_linear add_qkv_bias add_dense_bias skip_bias_add untie_embeddings_and_output_weights qk_layernorm spec use_mcore_models rope_scaling_* " +
 				"rope_theta original_max_position_embeddings low_freq_factor high_freq_factor sliding_window post_norm embed_layernorm add_rmsnorm_offset geglu " +
 				"input_embeds_norm scale_* dim_model_base *_softcapping query_pre_attn_scalar square_alibi_mask fill_neg_inf use_glm_rope multi_head_latent_attention " +
-				"num_experts moe_* n_shared_experts first_k_dense_replace q_lora_rank kv_lora_rank v_head_dim qk_* mla_* norm_topk_prob openai_gelu apply_* " +
-				"init_method_std model_type_hf enable_hf2mg_convert load_model_type save_model_type"},
+				"num_experts expert_interval topk_group n_group routed_scaling_factor seq_aux moe_* n_shared_experts first_k_dense_replace q_lora_rank kv_lora_rank v_head_dim qk_* mla_* norm_topk_prob openai_gelu apply_* " +
+				"mtp_* noop_layers init_method_std model_type_hf enable_hf2mg_convert load_model_type save_model_type"},
 		{"training computes in fp32, where no loss scale is needed",
 			"initial_loss_scale loss_scale min_loss_scale loss_scale_window hysteresis accumulate_allreduce_grads_in_fp32 bf16 fp16 params_dtype"},
 		{"a stage begins with the weights alone, and an interrupted one goes on by itself",
@@ -49,6 +50,8 @@ func reasons() []group {
 		{"the stage that trains, or the form of its data, says so already",
 			"is_instruction_dataset stage variable_seq_lengths no_pad_to_seq_lengths pad_to_multiple_of no_shuffle padded_samples neat_pack " +
 				"no_use_fused_* micro_batch_size use_deter_comp npu_deterministic"},
+		{"a loss or a gradient that is no number stops a run: on_nan says otherwise", "no_check_for_nan_in_loss_and_grad check_for_nan_in_loss_and_grad"},
+		{"training by preferences is not there", "dpo_* pref_ftx ref_model is_pairwise_dataset"},
 		{"the optimizer is AdamW", "optimizer adam_* weight_decay_incr_style start_weight_decay end_weight_decay"},
 	}
 }

@@ -96,6 +96,10 @@ func launcher(fields []shell.Field) []foreign.Left {
 	var left []foreign.Left
 	for i := 0; i < len(fields); i++ {
 		f := fields[i]
+		if f.Hole != nil {
+			left = append(left, foreign.Left{At: f.Span, Name: f.Text, Why: f.Hole.Why})
+			continue
+		}
 		if !strings.HasPrefix(f.Text, "-") {
 			continue
 		}

@@ -49,7 +49,9 @@ func train(l *launch) []*foreign.Job {
 		{"a way to save device memory, which changes no result", "lora_fusion lora_register_forward_hook"},
 		{"only adapters of linear layers are trained", "lora_modules_to_save qlora qlora_save_dequantize lora_ckpt_filter"},
 	}
-	if !tunes {
+	if tunes {
+		own = append(own, group{"every sample of a pack is a sequence of its own, and its answers alone are learned", "reset_* neat_pack eod_mask_loss"})
+	} else {
 		own = append(own, group{"pretraining trains all weights: finetune has mode lora", "lora_*"})
 	}
 	l.rest(j, own...)

@@ -148,7 +148,7 @@ func TestTextsThatAreNoScriptsAreErrorsWithAPlace(t *testing.T) {
 
 func TestDeepNestingEnds(t *testing.T) {
 	t.Parallel()
-	n := shell.MaxBytes / 16
+	n := shell.MaxBytes / 128
 	for _, text := range []string{
 		strings.Repeat("(", n), strings.Repeat("( ", n) + "a" + strings.Repeat(")", n), strings.Repeat("$(", n), "a=" + strings.Repeat("${a:-", n),
 		"$((" + strings.Repeat("(", n), strings.Repeat("if ", n), strings.Repeat("{ ", n), strings.Repeat("a && ", n) + "a", strings.Repeat("[ a ] || ", n) + "a",
