@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -104,10 +105,13 @@ func openSource(path string) (source, error) {
 	return source{File: pos.NewFile(path, abs, filepath.Dir(abs), string(text)), kind: recognise(text)}, nil
 }
 
+// scriptLine is the first line of a script for a shell.
+var scriptLine = regexp.MustCompile(`^#!\s*\S*(/env\s+(-S\s+)?|/)(ba|da|z|k)?sh\b`)
+
 // recognise says what a file is by its content.
 func recognise(text []byte) sourceKind {
 	switch {
-	case bytes.HasPrefix(text, []byte("#!")):
+	case scriptLine.Match(text):
 		return shellSource
 	case llamafactory.Recognise(string(text)):
 		return factorySource

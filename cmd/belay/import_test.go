@@ -49,6 +49,29 @@ func imported(t interface {
 	return res
 }
 
+func TestFilesAreRecognisedByTheirContent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text string
+		want sourceKind
+	}{
+		{"#!/bin/bash\n", shellSource},
+		{"#!/usr/bin/env bash\n", shellSource},
+		{"#! /bin/sh -e\n", shellSource},
+		{"#!/usr/bin/env python\nprint(1)\n", unknownSource},
+		{"python pretrain_gpt.py\n", shellSource},
+		{"FORCE=1 llamafactory-cli train a.yaml\n", shellSource},
+		{"model_name_or_path: x\n", factorySource},
+		{"# x\nbelay: 1\nname: model\n", recipeSource},
+		{"", unknownSource},
+		{"PK\x03\x04", unknownSource},
+	} {
+		if got := recognise([]byte(c.text)); got != c.want {
+			t.Errorf("%q is kind %d, want %d", c.text, got, c.want)
+		}
+	}
+}
+
 // TestWhateverFlagsAScriptGivesTheRecipeIsRight joins programs with flags of all kinds, also those that do not suit
 // them, and values that do not suit the flags.
 func TestWhateverFlagsAScriptGivesTheRecipeIsRight(t *testing.T) {

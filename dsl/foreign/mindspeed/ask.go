@@ -108,7 +108,7 @@ func evaluate(l *launch) []*foreign.Job {
 		}
 	}
 	own := len(jobs[0].Settings)
-	l.rest(jobs[0], answers()...)
+	l.rest(jobs[0], append(answers(), group{"examples are the first ones of the dev split: nothing is drawn", "seed"})...)
 	for _, j := range jobs[1:] { // all of them ask the same model in the same way
 		for i, s := range jobs[0].Settings {
 			if s.Field != "task" && s.Field != "task_data_path" && s.Field != "split" && (i < own || s.Else == "") {
@@ -134,8 +134,8 @@ func (l *launch) examined(j *foreign.Job, task string, paths *flag) {
 		s := foreign.Setting{Field: "task_data_path", Texts: []string{v.Text}, As: paths.as, At: v.Span, Param: task}
 		if v.Hole != nil {
 			s.Texts, s.Open, s.Why = nil, v.Text, v.Hole.Why
-		} else if split := path.Base(path.Clean(v.Text)); slices.Contains([]string{"test", "val", "dev"}, split) {
-			s.Texts = []string{path.Dir(path.Clean(v.Text))}
+		} else if folder, split := path.Split(strings.TrimRight(v.Text, "/")); folder != "" && slices.Contains([]string{"test", "val", "dev"}, split) {
+			s.Texts = []string{folder}
 			j.Settings = append(j.Settings, foreign.Setting{Field: "split", Texts: []string{split}, As: paths.as, At: v.Span})
 		}
 		j.Settings = append(j.Settings, s)

@@ -85,6 +85,7 @@ func TestWhatIsLeftSaysWhy(t *testing.T) {
 		{"preferences", "python posttrain_gpt.py --stage dpo", "posttrain_gpt.py : no stage trains by --stage dpo"},
 		{"another program", "python train_ppo.py --load x", "python train_ppo.py --load x : no stage does this"},
 		{"another script", "source env.sh", "source env.sh : another script is not read"},
+		{"another system's command", "llamafactory-cli train a.yaml", "llamafactory-cli train a.yaml : the configuration it names"},
 		{"a folder", "cd x", "cd x : it changes where relative paths begin"},
 		{"no benchmark", "python evaluation.py --load x", "evaluation.py : no benchmark is named"},
 	} {

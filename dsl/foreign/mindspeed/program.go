@@ -79,6 +79,8 @@ func other(c shell.Command) foreign.Left {
 	switch {
 	case name == "source" || name == "." || name == "bash" || name == "sh":
 		why = "another script is not read: give it to belay import too"
+	case name == factory:
+		why = "the configuration it names is what to import: give that to belay import"
 	case name == "cd":
 		why = "it changes where relative paths begin: --root says so to belay import"
 	case slices.Contains([]string{"mkdir", "echo", "set", "ulimit", "printf", "wait", "sleep", "exit", "rm", "unset", "shopt", "trap", "date", "ls", "chmod"}, name):
@@ -133,7 +135,10 @@ func kindOf(stages []engine.Stage, name string) param.Schema {
 	return param.Schema{}
 }
 
-// Recognise says whether a text without a first line of its own looks like a launch script.
+// factory is LLaMA-Factory's command, which scripts of its users run.
+const factory = "llamafactory-cli"
+
+// Recognise says whether a text that does not say so in its first line looks like a launch script.
 func Recognise(text string) bool {
-	return slices.ContainsFunc(Names(), func(name string) bool { return strings.Contains(text, name) })
+	return strings.Contains(text, factory) || slices.ContainsFunc(Names(), func(name string) bool { return strings.Contains(text, name) })
 }
