@@ -80,7 +80,7 @@ func (a *app) imports(paths []string, f importFlags) error {
 		}
 		sources = append(sources, s)
 	}
-	return a.importRecipe(sources, f)
+	return a.importRecipe(sources, f) // a kind that is no part of a recipe branches off before this
 }
 
 // openSource reads a file and recognises it by its content.

@@ -40,7 +40,7 @@ func (b *builder) path(f *param.Field, set *Setting, path, said string) expressi
 	if rel := b.relative(path, abs); path != "" && !expr.Holds(rel) && b.Exists(abs) { // a default takes no ${
 		p.def = rel
 	} else if set.As != "" {
-		p.doc = fmt.Sprintf("%s; %s says %q", f.Doc, set.As, said)
+		p.doc = fmt.Sprintf("%s; %s says %q", f.Doc, set.As, short(said))
 	}
 	b.paths[abs] = p
 	return p.ref()
@@ -69,7 +69,7 @@ func (b *builder) ask(s *stage, f *param.Field, set *Setting) expression {
 	doc := f.Doc
 	switch {
 	case set.Open != "":
-		doc = fmt.Sprintf("%s; %s says %s", f.Doc, set.As, set.Open)
+		doc = fmt.Sprintf("%s; %s says %s", f.Doc, set.As, short(set.Open))
 	case set.Note != "":
 		doc = fmt.Sprintf("%s; %s", f.Doc, set.Note)
 	}

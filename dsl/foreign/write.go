@@ -107,10 +107,7 @@ func Grouped(left []Left, of *pos.File) []Group {
 	for _, l := range left {
 		item := comment(l.Name)
 		if v := comment(l.Value); v != "" {
-			if r := []rune(v); len(r) > 60 {
-				v = string(r[:57]) + "..."
-			}
-			item += " " + v
+			item += " " + short(v)
 		}
 		switch at := l.At.Start; {
 		case !at.Known():
@@ -127,6 +124,15 @@ func Grouped(left []Left, of *pos.File) []Group {
 		groups[i].Items = append(groups[i].Items, item)
 	}
 	return groups
+}
+
+// short cuts a text from outside to what a line has room for.
+func short(s string) string {
+	const most = 240 // a long path whole
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "..."
+	}
+	return s
 }
 
 // para writes a comment, broken at spaces: lead stands before the first line, more before the others.

@@ -41,7 +41,7 @@ func (c *config) datasets(key *ast.Pair, running bool) []records {
 		}
 		r, why := c.records(key, name, p.Value, running)
 		if why == "" && len(out) > 0 && !out[0].like(r) {
-			why = "records of another form than those of " + out[0].name + ": preprocess them by a stage of their own and join both with merge_group_keys"
+			why = "records of another form than those of " + out[0].name + ": a stage reads records of one form, and training one index"
 		}
 		if why != "" {
 			c.leave(key, name, why)

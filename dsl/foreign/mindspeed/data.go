@@ -47,7 +47,7 @@ func preprocess(l *launch) []*foreign.Job {
 	l.rest(j,
 		group{"the tokenizer is recognised by its files", "tokenizer_not_use_fast tokenizer_model vocab_file merge_file"},
 		group{"it changes no byte of the result", "log_interval cache_dir overwrite_cache streaming dataset_impl datasets interval pad_vocab_size_to make_vocab_size_divisible_by"},
-		group{"not there: preprocess each set and name them in one recipe", "dataset_dir max_samples mix_strategy interleave_probs hf_datasets_params seed"},
+		group{"sets are not mixed by name: input takes a list of files", "dataset_dir max_samples mix_strategy interleave_probs hf_datasets_params seed"},
 		group{"texts are not cut at sentences", "split_sentences keep_newlines"},
 	)
 	return []*foreign.Job{j}

@@ -18,7 +18,7 @@ type group struct {
 func reasons() []group {
 	return []group{
 		{"NPU fusion switch: the backend's kernels decide this here",
-			"use_flash_attn use_fused_* no_masked_softmax_fusion no_gradient_accumulation_fusion no_bias_gelu_fusion no_bias_swiglu_fusion " +
+			"use_flash_attn use_fused_* no_use_fused_* no_masked_softmax_fusion no_gradient_accumulation_fusion no_bias_gelu_fusion no_bias_swiglu_fusion " +
 				"no_bias_dropout_fusion no_rope_fusion use_mc2 use_ascend_mc2 use_ascend_coc coc_* pre_tockens next_tockens sparse_mode shape_order transformer_impl " +
 				"jit_compile attention_softmax_in_fp32 masked_softmax_fusion enable_token_rearrange_opt moe_grouped_gemm gemm_gradient_accumulation_fusion"},
 		{"a way to save device memory, which changes no result",
@@ -47,9 +47,10 @@ func reasons() []group {
 		{"nothing is evaluated while a model trains: a stage that uses benchmark does", "eval_interval eval_iters test_mode"},
 		{"a token index holds ids: training reads no tokenizer and no template",
 			"tokenizer_* prompt_type prompt_type_path handler_name vocab_file merge_file tokenizer_model dataset_impl data_impl"},
-		{"the stage that trains, or the form of its data, says so already",
-			"is_instruction_dataset stage variable_seq_lengths no_pad_to_seq_lengths pad_to_multiple_of no_shuffle padded_samples neat_pack " +
-				"no_use_fused_* micro_batch_size use_deter_comp npu_deterministic"},
+		{"the stage that trains, or the form of its data, says so already", "is_instruction_dataset stage neat_pack micro_batch_size"},
+		{"samples are dealt without padding", "variable_seq_lengths no_pad_to_seq_lengths pad_to_multiple_of padded_samples"},
+		{"samples are dealt in Megatron's shuffled order", "no_shuffle"},
+		{"results are the same to the last bit anyway", "use_deter_comp npu_deterministic"},
 		{"a loss or a gradient that is no number stops a run: on_nan says otherwise", "no_check_for_nan_in_loss_and_grad check_for_nan_in_loss_and_grad"},
 		{"training by preferences is not there", "dpo_* pref_ftx ref_model is_pairwise_dataset"},
 		{"the optimizer is AdamW", "optimizer adam_* weight_decay_incr_style start_weight_decay end_weight_decay"},

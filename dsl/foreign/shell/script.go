@@ -15,7 +15,7 @@ import (
 // Bounds on a script. Launch scripts have a few kilobytes; the parser recurses, so its depth is bounded by the size.
 const (
 	MaxBytes  = 256 << 10
-	maxWork   = 8 << 20 // bytes and pieces of values that are made while reading
+	maxWork   = 2 << 20 // bytes and pieces of values that are made while reading
 	maxFields = 20_000  // arguments of all commands together
 	maxNotes  = 1_000
 )
