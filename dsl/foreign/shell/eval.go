@@ -44,9 +44,7 @@ func (e *eval) spend(n int, where syntax.Node) bool {
 }
 
 func (e *eval) note(n syntax.Node, why string) {
-	if len(e.notes) < maxNotes {
-		e.notes = append(e.notes, Note{Text: e.line(n), Why: why, Span: e.span(n)})
-	}
+	e.notes = append(e.notes, Note{Text: e.line(n), Why: why, Span: e.span(n)})
 }
 
 func (e *eval) stmts(list []*syntax.Stmt) {
@@ -193,7 +191,7 @@ func (e *eval) declare(c *syntax.DeclClause) {
 		if !a.Naked {
 			e.assign(a)
 		}
-		if c.Variant.Value == "export" && len(e.notes) < maxNotes {
+		if c.Variant.Value == "export" {
 			e.notes = append(e.notes, Note{Text: "export " + e.line(a), Why: environment, Span: e.span(a)})
 		}
 	}

@@ -3,6 +3,7 @@ package shell
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -12,12 +13,13 @@ import (
 	"github.com/belay-ml/belay/dsl/pos"
 )
 
-// Bounds on a script. Launch scripts have a few kilobytes; the parser recurses, so its depth is bounded by the size.
+// Bounds on a script. Launch scripts have a few kilobytes. The parser recurses, and a stack that overflows ends the program: so
+// what can nest is counted, wherever it stands.
 const (
-	MaxBytes  = 256 << 10
+	MaxBytes  = 64 << 10
+	maxOpen   = 4_000   // brackets, words and signs that can begin something inside another
 	maxWork   = 2 << 20 // bytes and pieces of values that are made while reading
 	maxFields = 20_000  // arguments of all commands together
-	maxNotes  = 1_000
 )
 
 // Script is what a script would run, as far as reading tells.
@@ -87,6 +89,10 @@ func readable(f *pos.File, l *diag.List) bool {
 		l.Errorf(at(i), "", "byte 0 stands in the file: it is no script")
 		return false
 	}
+	if at := crowded(f.Text); at >= 0 {
+		l.Errorf(pos.Of(f, at, at), "import the parts of the script one by one", "the script has more than %d brackets and words that can nest", maxOpen)
+		return false
+	}
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRune(text[i:])
 		if r == utf8.RuneError && n == 1 {
@@ -96,6 +102,18 @@ func readable(f *pos.File, l *diag.List) bool {
 		i += n
 	}
 	return true
+}
+
+// nests are the words that can begin a statement inside another. The signs are in crowded.
+var nests = regexp.MustCompile(`\b(if|elif|while|until|for|case|select|function|time|coproc)\b|[({\[!?~` + "`" + `]|[-+*=]{3,}|[-+=*][ \t]+[-+=]`)
+
+// crowded is where too much has begun that can nest, -1 for a text that any stack is deep enough for.
+func crowded(text string) int {
+	found := nests.FindAllStringIndex(text, maxOpen+1)
+	if len(found) <= maxOpen {
+		return -1
+	}
+	return found[maxOpen][0]
 }
 
 // problem gives a parser's error its place.

@@ -131,7 +131,8 @@ func TestTextsThatAreNoScriptsAreErrorsWithAPlace(t *testing.T) {
 		{"a wrong word", "fi\n", "a.sh:1:1: not bash: "},
 		{"bytes", "a \xff", "a.sh:1:3: byte 0xff is not UTF-8"},
 		{"a binary", "PK\x03\x04\x00", "a.sh:1:5: byte 0 stands in the file"},
-		{"a giant", strings.Repeat("a\n", shell.MaxBytes), "a.sh:1:1: the script has 524288 bytes, more than the 256 KiB"},
+		{"a giant", strings.Repeat("a\n", shell.MaxBytes), "a.sh:1:1: the script has 131072 bytes, more than the 64 KiB"},
+		{"what nests", strings.Repeat("( ", 5000), "a.sh:1:8001: the script has more than 4000 brackets"},
 		{"a bomb", "A=0123456789\n" + strings.Repeat("A=$A$A$A$A\n", 60), "the script's values grow beyond what is read of one"},
 		{"an array bomb", "A=(a b c)\n" + strings.Repeat("A+=(\"${A[@]}\" \"${A[@]}\")\n", 60), "the script's values grow beyond"},
 		{"too many arguments", "A=\"" + strings.Repeat("a ", 30000) + "\"\nrun $A\n", "the script's values grow beyond"},
@@ -146,17 +147,19 @@ func TestTextsThatAreNoScriptsAreErrorsWithAPlace(t *testing.T) {
 	}
 }
 
-func TestDeepNestingEnds(t *testing.T) {
+// TestWhatNestsEndsWithAReason gives the parser all that recurses, as much as a file may hold: a stack that overflows would end the
+// program.
+func TestWhatNestsEndsWithAReason(t *testing.T) {
 	t.Parallel()
-	n := shell.MaxBytes / 128
-	for _, text := range []string{
-		strings.Repeat("(", n), strings.Repeat("( ", n) + "a" + strings.Repeat(")", n), strings.Repeat("$(", n), "a=" + strings.Repeat("${a:-", n),
-		"$((" + strings.Repeat("(", n), strings.Repeat("if ", n), strings.Repeat("{ ", n), strings.Repeat("a && ", n) + "a", strings.Repeat("[ a ] || ", n) + "a",
-		"a" + strings.Repeat(" | a", n), strings.Repeat("! ", n), "\"" + strings.Repeat("$(\"", n), strings.Repeat("`", n), strings.Repeat("a() ", n),
-		strings.Repeat("a <<b;", n), "((" + strings.Repeat("-", n) + "1))",
+	for _, unit := range []string{
+		"(", "( ", "$(", "${a:-", "if ", "{ ", "a && ", "[ a ] || ", "a | ", "! ", "\"$(", "`", "a() ", "a <<b;", "$((", "-", "- ", "-\n", "~", "a=", "a?", "a**",
+		"case a in a) ", "while ", "[[ ! ", "${a[", "function f { ", "time ", "<(", "@(", "a\\`",
 	} {
-		if s, l := shell.Read(file(text)); s == nil && len(l) == 0 {
-			t.Error("neither a script nor a reason")
+		for _, lead := range []string{"", "echo $((", "[[ "} {
+			text := lead + strings.Repeat(unit, (shell.MaxBytes-len(lead))/len(unit))
+			if s, l := shell.Read(file(text)); s == nil && len(l) == 0 {
+				t.Errorf("%s%s...: neither a script nor a reason", lead, unit)
+			}
 		}
 	}
 }
