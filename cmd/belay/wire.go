@@ -40,7 +40,7 @@ pretraining, fine-tuning, generation, benchmarks), caches every stage by content
 		newRuns(a), newShow(a), newDiff(a), newMetrics(a), newExport(a), newImport(a),
 		newStage(a), newInspect(a), newCompare(a),
 		newTokenize(a), newForward(a), newGenerate(a),
-		newModels(a), newCache(a), newLock(a), newSchema(a), newLSP(a), newVersion(a),
+		newImport(a), newModels(a), newCache(a), newLock(a), newSchema(a), newLSP(a), newVersion(a),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodes},
 	)
 	a.begin(root)
