@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/compile"
@@ -22,8 +23,12 @@ const RecipeName = "recipe.schema.json"
 func StageName(kind string) string { return "stage-" + kind + ".schema.json" }
 
 // Files are all schemas by file name, as they are committed under schemas/.
-func Files(stages []engine.Stage) (map[string][]byte, error) {
+// more are schemas of files that are no part of a recipe.
+func Files(stages []engine.Stage, more ...map[string][]byte) (map[string][]byte, error) {
 	out := map[string][]byte{}
+	for _, m := range more {
+		maps.Copy(out, m)
+	}
 	b, err := Recipe(stages)
 	if err != nil {
 		return nil, err

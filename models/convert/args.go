@@ -135,10 +135,13 @@ func setMoE(a megatron.Args, cfg hfconfig.Config, rc3 bool) {
 		a.Set("first_k_dense_replace", m.FirstDense)
 		a.Set("moe_layer_freq", max(m.Freq, 1))
 	}
+	a.Set("moe_router_topk", m.TopK)
+	if m.RouterBias {
+		a.Set("moe_router_enable_expert_bias", true)
+	}
 	if rc3 {
 		return
 	}
-	a.Set("moe_router_topk", m.TopK)
 	a.Set("moe_ffn_hidden_size", m.FFN)
 	a.Set("norm_topk_prob", m.NormTopK)
 	if m.Groups > 0 {

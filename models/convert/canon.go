@@ -166,22 +166,6 @@ func (m model) slots() []slot {
 	return out
 }
 
-// familyTensor finds the description of a canonical tensor by its full name.
-func familyTensor(f *family.Family, name string) (family.Tensor, bool) {
-	parts := strings.Split(name, ".")
-	for i, p := range parts {
-		if i > 0 && p != "" && p[0] >= '0' && p[0] <= '9' {
-			switch parts[i-1] {
-			case "layers":
-				parts[i] = family.Layer
-			case "experts":
-				parts[i] = family.Expert
-			}
-		}
-	}
-	return f.TensorNamed(strings.Join(parts, "."))
-}
-
 // lacking names a canonical tensor of the model that a format has no place for, and "" when it has all.
 func (m model) lacking(format *family.Format) string {
 	layers := []int{-1}

@@ -139,6 +139,8 @@ func guessed(a megatron.Args) string {
 	_, lowRank := a.Value("q_lora_rank")
 	qkNorm := a.Bool("qk_layernorm", false)
 	switch {
+	case a.Bool("multi_head_latent_attention", false) && a.Bool("moe_router_enable_expert_bias", false):
+		return "deepseek-v3"
 	case a.Bool("multi_head_latent_attention", false) && lowRank:
 		return "deepseek-v2"
 	case a.Bool("multi_head_latent_attention", false):
@@ -163,9 +165,7 @@ func guessed(a megatron.Args) string {
 		return "mixtral"
 	case qkNorm:
 		return "qwen3"
-	case a.Bool("add_dense_bias", false):
-		return "internlm"
-	case a.Bool("add_qkv_bias", false):
+	case a.Bool("add_qkv_bias", false) && !a.Bool("add_dense_bias", false) && !a.Bool("add_bias_linear", false):
 		return "qwen2"
 	}
 	return "llama2"

@@ -103,3 +103,60 @@ func checkConditions(conditions []string) error {
 	}
 	return nil
 }
+
+// Shown is the family with only the tensors and rules that some model of it can have, and without
+// Megatron-Legacy where that has no place for what every model has.
+func (f *Family) Shown() *Family {
+	out := *f
+	out.Canonical = nil
+	for _, t := range f.Canonical {
+		if f.may(t.If) {
+			out.Canonical = append(out.Canonical, t)
+		}
+	}
+	out.HF, out.Legacy, out.Mcore = f.shown(f.HF), f.shown(f.Legacy), f.shown(f.Mcore)
+	if !f.legacyHolds() {
+		out.Legacy = nil
+	}
+	return &out
+}
+
+func (f *Family) shown(format *Format) *Format {
+	if format == nil {
+		return nil
+	}
+	out := &Format{Ignore: format.Ignore}
+	for _, r := range format.Rules {
+		if f.may(r.If) && !slices.ContainsFunc(r.From, func(name string) bool {
+			t, ok := f.TensorNamed(name)
+			return !ok || !f.may(t.If)
+		}) {
+			out.Rules = append(out.Rules, r)
+		}
+	}
+	return out
+}
+
+// legacyHolds says whether Megatron-Legacy has a place for every tensor that all models of the family
+// have.
+func (f *Family) legacyHolds() bool {
+	if f.Legacy == nil {
+		return false
+	}
+	for _, t := range f.Canonical {
+		always := !t.Optional
+		for _, c := range t.If {
+			name, not := strings.CutPrefix(c, "!")
+			if name == "moe" {
+				name = "experts"
+			}
+			if kind := f.Block[name]; not && kind != "" || !not && kind != Always {
+				always = false
+			}
+		}
+		if always && !slices.ContainsFunc(f.Legacy.Rules, func(r Rule) bool { return slices.Contains(r.From, t.Name) }) {
+			return false
+		}
+	}
+	return true
+}
