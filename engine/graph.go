@@ -31,6 +31,7 @@ type Node struct {
 	Origins map[string]string
 	Needs   []int             // nodes that must be done before, without data
 	Off     string            // why `when` switched the instance off; "" when it is on
+	Gates   []Gate            // what of `when` is known only when nodes before have ended; all must be open
 	Env     map[string]string // recipe-declared environment for commands
 	Pos     string            // file:line:col of the stage
 	Retry   Retry
@@ -53,6 +54,8 @@ type Output struct {
 	Node int
 	Port string
 	Sub  string // slash-separated path inside the port; "" is all of it
+	// Cell says that it is one of a list over a matrix: such a list leaves out nodes that turn out to be off.
+	Cell bool
 }
 
 // Source is an input value: a path outside the store.

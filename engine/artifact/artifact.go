@@ -46,6 +46,8 @@ type Port struct {
 	// Path is where the port lies below the stage's output directory; "" means a directory or file of
 	// the port's name. Two ports may share a path ("." is the whole output).
 	Path string
+	// Metrics are the numbers that a port of kind metrics is known to hold; nil when that is known only when it is there.
+	Metrics []string
 }
 
 // Rel is the port's place below the stage's output directory.
