@@ -262,7 +262,8 @@ func (e explainer) write(w io.Writer, x explanation) error {
 		fmt.Fprintf(w, "  why: %s\n", x.Why)
 	}
 	for _, t := range x.Gates {
-		fmt.Fprintf(w, "  %s%s\n", t.Says, ink.dim("  ("+t.Pos+")"))
+		fmt.Fprintf(w, "  when: %s%s\n", t.Text, ink.dim("  ("+t.Pos+")"))
+		fmt.Fprintf(w, "  %s\n", t.Says)
 		for _, r := range t.Numbers {
 			fmt.Fprintf(w, "      %s: %s is %s\n", r.From, r.Name, engine.NumberText(float64(r.Value)))
 		}

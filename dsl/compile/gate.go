@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
@@ -383,22 +384,28 @@ func (c *condition) worded(numbers []metric.Set, read []engine.Reading) (text, n
 	var b strings.Builder
 	shown := map[engine.Reading]bool{}
 	at := 0
-	for _, p := range slices.SortedFunc(slices.Values(c.places), func(x, y place) int { return x.use.From - y.use.From }) {
-		to, ok := c.parsed.Extent(p.use)
-		if p.name == "" || !ok || p.use.From < at {
+	for _, u := range slices.SortedFunc(slices.Values(c.parsed.Uses), func(x, y expr.Use) int { return x.From - y.From }) {
+		to, ok := c.parsed.Extent(u)
+		if !ok || u.From < at {
 			continue
 		}
-		x, there := numbers[p.reads[0]][p.name]
-		if !there {
-			continue
+		word := c.plain(u)
+		i := slices.IndexFunc(c.places, func(p place) bool { return p.use.From == u.From && p.name != "" })
+		if i >= 0 {
+			from, name := c.places[i].reads[0], c.places[i].name
+			x, there := numbers[from][name]
+			if !there {
+				continue
+			}
+			if word = name + " " + engine.NumberText(x); len(owner) > 1 {
+				word = c.reads[from].ID + "." + word
+			}
+			shown[engine.Reading{From: from, Name: name, Value: x}] = true
 		}
-		name := p.name
-		if len(owner) > 1 {
-			name = c.reads[p.reads[0]].ID + "." + name
+		if word != "" {
+			b.WriteString(string(source[at:u.From]) + word)
+			at = to
 		}
-		b.WriteString(string(source[at:p.use.From]) + name + " " + engine.NumberText(x))
-		at = to
-		shown[engine.Reading{From: p.reads[0], Name: p.name, Value: x}] = true
 	}
 	b.WriteString(string(source[at:]))
 	var notes []string
@@ -413,6 +420,23 @@ func (c *condition) worded(numbers []metric.Set, read []engine.Reading) (text, n
 		notes = append(notes, fmt.Sprintf("%s.%s %s", c.reads[r.From].ID, r.Name, engine.NumberText(r.Value)))
 	}
 	return strings.Join(strings.Fields(b.String()), " "), strings.Join(notes, ", ")
+}
+
+// plain is what a name stands for that is no artifact, "" when it is no number, text or truth value.
+func (c *condition) plain(u expr.Use) string {
+	var v any = map[string]any(c.values)
+	for _, name := range u.Chain {
+		m, _ := v.(map[string]any)
+		v = m[name]
+	}
+	if s, isText := v.(string); isText {
+		return strconv.Quote(s)
+	}
+	if i, isInt := v.(int); isInt { // as expressions have them
+		v = int64(i)
+	}
+	s, _ := expr.Format(v)
+	return s
 }
 
 // gatesOf are the stages that a stage's `when` reads; true: maybe single instances of them.

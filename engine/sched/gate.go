@@ -2,7 +2,9 @@ package sched
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,7 +34,7 @@ type Gate struct {
 // String tells it in one line.
 func (t Gate) String() string {
 	if t.Door == Waiting {
-		return fmt.Sprintf("gate: %s, decided when %s has ended", t.Text, t.After)
+		return fmt.Sprintf("gate: %s, decided after %s", t.Text, t.After)
 	}
 	return t.Verdict.String()
 }
@@ -160,6 +162,37 @@ func narrowed(g *engine.Graph, insts []*instance, i int, off func(int) (why stri
 	}
 	n.Params, _ = params.(map[string]any)
 	return newInstance(&n, i, insts, o)
+}
+
+// leans finds a node that a value cannot do without and of which is holds: one that is read by itself, or one of a list over
+// a matrix of whose stage it holds of all.
+func leans(g *engine.Graph, v any, is func(int) bool) (node int, found bool) {
+	switch x := v.(type) {
+	case engine.Output:
+		return x.Node, is(x.Node)
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			if node, found := leans(g, x[k], is); found {
+				return node, true
+			}
+		}
+	case []any:
+		others := map[string]bool{} // stages of which it does not hold of all
+		for _, item := range x {
+			if o, ok := item.(engine.Output); ok && !is(o.Node) {
+				others[g.Nodes[o.Node].Name] = true
+			}
+		}
+		for _, item := range x {
+			if o, ok := item.(engine.Output); ok && o.Cell && others[g.Nodes[o.Node].Name] {
+				continue
+			}
+			if node, found := leans(g, item, is); found {
+				return node, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // live drops from lists what is off, unless all of its stage is.

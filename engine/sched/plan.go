@@ -120,12 +120,13 @@ type planner struct {
 	resolver *resolver
 	whyer    whyer
 	records  []*store.Record // of fresh nodes
+	gated    []bool          // nodes that wait for a gate, their own or that of a node which they read
 	plan     *Planned
 }
 
 func newPlanner(g *engine.Graph, st *store.Store, o Options, insts []*instance, res *resolver) *planner {
 	return &planner{graph: g, store: st, opts: o, insts: slices.Clone(insts), resolver: res, whyer: whyer{st, g.Recipe},
-		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
+		records: make([]*store.Record, len(insts)), gated: make([]bool, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
 }
 
 func (p *planner) node(ctx context.Context, i int, force bool) error {
@@ -150,12 +151,18 @@ func (p *planner) node(ctx context.Context, i int, force bool) error {
 	if err := p.stale(ctx, i, force); err != nil {
 		return err
 	}
-	if waits, is := all.find(Waiting); is {
-		// What is there of it is not to be counted on.
+	waits, is := all.find(Waiting)
+	above, leans := leans(p.graph, in.node.Params, func(d int) bool { return p.gated[d] })
+	p.gated[i] = is || leans
+	switch {
+	case is: // what is there of it is not to be counted on
 		n.Status, n.Why, n.Record, n.Bytes, p.records[i] = Gated, waits.String(), nil, 0, nil
 		if gateErr != nil {
 			n.Why = gateErr.Error()
 		}
+	case leans:
+		n.Status, n.Reason.Cause, n.Reason.Above, n.Reason.Gated = Maybe, Upstream, p.insts[above].node.ID, true
+		n.Why, n.Reason.Because = n.Reason.String(), ""
 	}
 	return nil
 }
