@@ -104,11 +104,11 @@ func (b *builder) gate(s *stage, in *instance, part expr.Part, n *engine.Node) {
 		g.Reads = append(g.Reads, engine.Output{Node: t.Node, Port: t.Port, Sub: t.Sub})
 	}
 	b.reads += len(g.Reads)
-	at, deciding := g.Pos, &b.deciding
+	place, deciding := g.Pos, &b.deciding
 	g.Decide = func(numbers []metric.Set) (engine.Verdict, error) {
 		deciding.Lock() // programs are shared by the cells of a matrix
 		defer deciding.Unlock()
-		return c.decide(at, numbers)
+		return c.decide(place, numbers)
 	}
 	n.Gates = append(slices.Clip(n.Gates), g)
 }
@@ -150,7 +150,10 @@ func (b *builder) reach(c *condition, s *stage, part expr.Part) bool {
 				break
 			}
 		}
-		if rest > 1 {
+		if _, many := valueAt(root, u.Chain[1:len(u.Chain)-rest]).([]any); many && rest > 0 {
+			name := u.Chain[len(u.Chain)-rest]
+			report(u, fmt.Sprintf("write max(map(%s, .%s)) or any(%s, .%s > 0), or name one instance", port, name, port, name), "%s is a list, of all instances", port)
+		} else if rest > 1 {
 			report(u, fmt.Sprintf("write %s['%s'] for a number inside", port, strings.Join(u.Chain[len(u.Chain)-rest:], ".")), "numbers have no fields")
 		}
 		c.add(u, refs, rest)
@@ -279,6 +282,15 @@ func along(v any, names []string) (refs []expr.Ref, rest int) {
 	return nil, len(names)
 }
 
+// valueAt is the value behind names.
+func valueAt(v any, names []string) any {
+	for _, name := range names {
+		m, _ := v.(map[string]any)
+		v = m[name]
+	}
+	return v
+}
+
 // with are the values with something in the place of each artifact that is read.
 func (c *condition) with(numbers func(read int) any) expr.Values {
 	values := maps.Clone(c.values)
@@ -319,7 +331,7 @@ func put(v any, names []string, next func() any) any {
 }
 
 // decide evaluates the condition with the numbers of what it reads.
-func (c *condition) decide(at string, numbers []metric.Set) (engine.Verdict, error) {
+func (c *condition) decide(place string, numbers []metric.Set) (engine.Verdict, error) {
 	maps := make([]any, len(numbers))
 	for i, set := range numbers {
 		m := make(map[string]any, len(set))
@@ -330,7 +342,7 @@ func (c *condition) decide(at string, numbers []metric.Set) (engine.Verdict, err
 	}
 	v, p := c.prog.Run(c.with(func(read int) any { return maps[read] }))
 	if p != nil {
-		err := fault.New(fault.Recipe, "decide %s (%s): %s", c.text(), at, p.Summary)
+		err := fault.New(fault.Recipe, "decide %s (%s): %s", c.text(), place, p.Summary)
 		return engine.Verdict{}, err.WithHint("%s", c.whatThereIs(numbers))
 	}
 	out := engine.Verdict{Text: c.text()}
@@ -383,10 +395,10 @@ func (c *condition) worded(numbers []metric.Set, read []engine.Reading) (text, n
 	source := []rune(c.parsed.Source)
 	var b strings.Builder
 	shown := map[engine.Reading]bool{}
-	at := 0
+	done := 0
 	for _, u := range slices.SortedFunc(slices.Values(c.parsed.Uses), func(x, y expr.Use) int { return x.From - y.From }) {
 		to, ok := c.parsed.Extent(u)
-		if !ok || u.From < at {
+		if !ok || u.From < done {
 			continue
 		}
 		word := c.plain(u)
@@ -403,11 +415,11 @@ func (c *condition) worded(numbers []metric.Set, read []engine.Reading) (text, n
 			shown[engine.Reading{From: from, Name: name, Value: x}] = true
 		}
 		if word != "" {
-			b.WriteString(string(source[at:u.From]) + word)
-			at = to
+			b.WriteString(string(source[done:u.From]) + word)
+			done = to
 		}
 	}
-	b.WriteString(string(source[at:]))
+	b.WriteString(string(source[done:]))
 	var notes []string
 	for _, r := range read {
 		if shown[r] {
@@ -424,11 +436,7 @@ func (c *condition) worded(numbers []metric.Set, read []engine.Reading) (text, n
 
 // plain is what a name stands for that is no artifact, "" when it is no number, text or truth value.
 func (c *condition) plain(u expr.Use) string {
-	var v any = map[string]any(c.values)
-	for _, name := range u.Chain {
-		m, _ := v.(map[string]any)
-		v = m[name]
-	}
+	v := valueAt(map[string]any(c.values), u.Chain)
 	if s, isText := v.(string); isText {
 		return strconv.Quote(s)
 	}
