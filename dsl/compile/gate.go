@@ -83,7 +83,7 @@ func (b *builder) mayHold(s *stage, chain []string) bool {
 // gate makes a gate of a condition, unless what is known already decides it: `params.fast || evaluate.metrics.acc > 0.4`.
 func (b *builder) gate(s *stage, in *instance, part expr.Part, n *engine.Node) {
 	f := frame{scoped: b.conditionScope(s), values: b.valuesOf(s, s.gates, in.cell), cell: in.cell}
-	c := &condition{parsed: b.exprs.Parse(part.Source), values: f.values}
+	c := &condition{parsed: b.exprs.Parse(part.Source), values: f.values, index: map[expr.Target]int{}}
 	if !b.reach(c, s, part) {
 		return
 	}
@@ -233,6 +233,7 @@ type condition struct {
 	values expr.Values // of its names; artifacts are expr.Ref
 	reads  []expr.Target
 	places []place
+	index  map[expr.Target]int // in reads
 }
 
 // place is where a condition reads artifacts.
@@ -250,10 +251,11 @@ func (c *condition) add(u expr.Use, refs []expr.Ref, rest int) {
 	}
 	for _, r := range refs {
 		t := expr.TargetOf(r)
-		i := slices.IndexFunc(c.reads, func(o expr.Target) bool { return o.Node == t.Node && o.Port == t.Port && o.Sub == t.Sub })
-		if i < 0 {
+		t.Listed = false
+		i, known := c.index[t]
+		if !known {
 			i = len(c.reads)
-			c.reads = append(c.reads, t)
+			c.index[t], c.reads = i, append(c.reads, t)
 		}
 		p.reads = append(p.reads, i)
 	}
@@ -434,17 +436,18 @@ func (c *condition) worded(numbers []metric.Set, read []engine.Reading) (text, n
 	return strings.Join(strings.Fields(b.String()), " "), strings.Join(notes, ", ")
 }
 
-// plain is what a name stands for that is no artifact, "" when it is no number, text or truth value.
+// plain is what a name stands for that is no artifact, "" when it is no number or truth value. Texts may be long, or
+// secret where a stage takes them.
 func (c *condition) plain(u expr.Use) string {
 	v := valueAt(map[string]any(c.values), u.Chain)
-	if s, isText := v.(string); isText {
-		return strconv.Quote(s)
+	switch x := v.(type) {
+	case int: // as expressions have integers
+		return strconv.Itoa(x)
+	case float64, bool:
+		s, _ := expr.Format(x)
+		return s
 	}
-	if i, isInt := v.(int); isInt { // as expressions have them
-		v = int64(i)
-	}
-	s, _ := expr.Format(v)
-	return s
+	return ""
 }
 
 // gatesOf are the stages that a stage's `when` reads; true: maybe single instances of them.
