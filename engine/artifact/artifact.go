@@ -13,7 +13,7 @@ const (
 	TokenIndex  Kind = "token-index"         // folder of Megatron .bin/.idx pairs and their manifest
 	Megatron    Kind = "megatron-checkpoint" // iter_*/mp_rank_* directories with their tracker
 	LoRA        Kind = "lora"                // adapter weights
-	Metrics     Kind = "metrics"             // folder with metrics.json and its curves
+	Metrics     Kind = "metrics"             // folder with metrics.json (package metric) and its curves
 	Text        Kind = "text"                // a text or JSON-lines file
 	Dir         Kind = "dir"                 // any file or folder
 	Unspecified Kind = ""
