@@ -10,6 +10,7 @@ import (
 
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -210,6 +211,9 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 			r.result.Nodes[i].Gates = gates
 			r.switchOff(i, shut.String())
 		}
+	}
+	if waits, is := gates.find(Waiting); is { // cannot be: what it reads comes before
+		return func() { r.fail(i, fault.New(fault.Internal, "%s", waits)) }
 	}
 	inputs, err := r.resolver.inputs(r.pending, in, records)
 	if err != nil {
