@@ -79,6 +79,39 @@ func TestAVerdictShowsTheNumbers(t *testing.T) {
 	}
 }
 
+func TestOnlyListsOverAMatrixMayLeaveInstancesOut(t *testing.T) {
+	t.Parallel()
+	g, l := compiled(t, t.TempDir(), map[string]string{"recipe.yaml": `belay: 1
+stages:
+  sft: {uses: finetune, matrix: {i: [1, 2]}, with: {checkpoint: m, data: d}}
+  one: {uses: finetune, with: {checkpoint: m, data: d}}
+  sub: {uses: ./sub.yaml}
+  fan: {uses: score, with: {checkpoints: ["${sft.checkpoint}", "${sft['i=1'].checkpoint}", "${one.checkpoint}", "${sub.all}", "${first(sft.checkpoint)}/x"]}}
+  same: {uses: score, matrix: "${sft.matrix}", with: {checkpoints: "${sft.checkpoint}"}}
+`, "sub.yaml": `belay: 1
+stages: {deep: {uses: finetune, matrix: {k: [1]}, with: {checkpoint: m, data: d}}}
+outputs: {all: "${deep.checkpoint}"}
+`})
+	if l.HasErrors() {
+		t.Fatal(report(l))
+	}
+	for i := range g.Nodes {
+		n, have := &g.Nodes[i], ""
+		list, _ := n.Params["checkpoints"].([]any)
+		for _, item := range list {
+			o := item.(engine.Output)
+			have += fmt.Sprintf("%s %t\n", g.Nodes[o.Node].ID, o.Cell)
+		}
+		want := map[string]string{
+			"fan":       "sft[i=1] true\nsft[i=2] true\nsft[i=1] false\none false\nsub/deep[k=1] true\nsft[i=1] true\n",
+			"same[i=1]": "sft[i=1] false\n", "same[i=2]": "sft[i=2] false\n",
+		}[n.ID]
+		if d := cmp.Diff(want, have); d != "" {
+			t.Errorf("%s: %s", n.ID, d)
+		}
+	}
+}
+
 func TestGatesOfAMatrixDecideSideBySide(t *testing.T) {
 	t.Parallel()
 	g, l := compiledGate(t, t.TempDir(), "a.metrics.acc > 1")
