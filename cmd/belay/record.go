@@ -259,7 +259,8 @@ func fill(g *engine.Graph, r *record.Node, n *sched.NodeResult) {
 		}
 	}
 	if n.Node != nil && len(n.Parts.Inputs) < len(r.Inputs) {
-		r.Inputs = inputsOf(g, n.Node) // a list over a matrix left something out
+		// A list over a matrix may have left something out.
+		r.Inputs, r.Params = inputsOf(g, n.Node), paramsOf(g, n.Node, map[string]bool{})
 	}
 	for i := range r.Inputs {
 		r.Inputs[i].Digest = string(n.Parts.Inputs[r.Inputs[i].Param])
