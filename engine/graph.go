@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -69,6 +70,15 @@ type Link struct {
 	Name string
 	Node int
 	Port string
+}
+
+// ReadsOff says why a node is off that reads one that is, whether the recipe or a gate switched that off.
+func ReadsOff(id, why string) string {
+	text := fmt.Sprintf("reads %s, which is off", id)
+	if why != "" && !strings.HasPrefix(why, "reads ") {
+		text += " (" + why + ")"
+	}
+	return text
 }
 
 // Ports gives the output ports of a node's stage under its parameters.

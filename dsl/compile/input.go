@@ -204,7 +204,7 @@ func (b *builder) stageOf(list []any) *stage {
 
 func (w *inputs) artifact(f *param.Field, path string, t expr.Target, node *ast.Node) (any, bool) {
 	if off := w.b.graph.Nodes[t.Node].Off; off != "" && *w.off == "" {
-		*w.off = readsOff(t.ID, off)
+		*w.off = engine.ReadsOff(t.ID, off)
 	}
 	if len(f.Kinds) > 0 && !slices.ContainsFunc(f.Kinds, func(want artifact.Kind) bool { return artifact.Accepts(want, t.Kind) }) {
 		var kinds []string

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/belay-ml/belay/engine"
@@ -124,20 +123,11 @@ func offReason(insts []*instance, i int, off func(int) (why string, is bool)) st
 	for _, reads := range [][]int{in.gated, in.data} {
 		for _, d := range reads {
 			if why, is := off(d); is {
-				return readsOff(insts[d].node.ID, why)
+				return engine.ReadsOff(insts[d].node.ID, why)
 			}
 		}
 	}
 	return ""
-}
-
-// readsOff says it as the compiler does of nodes that it switches off itself.
-func readsOff(id, why string) string {
-	text := fmt.Sprintf("reads %s, which is off", id)
-	if why != "" && !strings.HasPrefix(why, "reads ") {
-		text += " (" + why + ")"
-	}
-	return text
 }
 
 // narrowed is an instance without those items of its lists over a matrix that are off; the instance itself where there
