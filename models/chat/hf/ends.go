@@ -1,0 +1,69 @@
+package hf
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/belay-ml/belay/models/chat/jinja"
+	"github.com/belay-ml/belay/models/tok"
+)
+
+// turnEnd is how much of an answer is to be learned: up to a token that ends turns, when only blanks follow it.
+func (r *Renderer) turnEnd(answer string) int {
+	trimmed := strings.TrimRightFunc(answer, unicode.IsSpace)
+	for _, end := range r.ends {
+		if strings.HasSuffix(trimmed, end) {
+			return len(trimmed)
+		}
+	}
+	return len(answer)
+}
+
+// firstEnd is the place behind the first token that ends a turn; 0 without one.
+func firstEnd(text string, ends []string) int {
+	first := 0
+	for _, end := range ends {
+		if i := strings.Index(text, end); i >= 0 && (first == 0 || i+len(end) < first) {
+			first = i + len(end)
+		}
+	}
+	return first
+}
+
+// findEnd looks with which token the template ends an assistant's turn, which need not be eos. A template that cannot
+// write the little conversation that this takes has none.
+func (r *Renderer) findEnd(t tok.Tokenizer) (id int32, ok bool) {
+	const answer = "belay-probe"
+	c := Conversation{Messages: []any{message("user", "a"), message("assistant", answer)}}
+	text, _, err := r.Render(context.Background(), c, false)
+	if err != nil {
+		return 0, false
+	}
+	i := strings.LastIndex(text, answer)
+	if i < 0 {
+		return 0, false
+	}
+	tail := strings.TrimLeftFunc(text[i+len(answer):], unicode.IsSpace)
+	for _, id := range t.Encode(nil, tail, false) {
+		token := t.Token(id)
+		if token != "" && strings.HasPrefix(tail, token) && t.Decode([]int32{id}, true) == "" {
+			if !slices.Contains(r.ends, token) {
+				r.ends = append(r.ends, token)
+			}
+			return id, true
+		}
+		if strings.TrimSpace(t.Decode([]int32{id}, false)) != "" {
+			break
+		}
+	}
+	return 0, false
+}
+
+func message(role, content string) *jinja.Dict {
+	d := jinja.NewDict(2)
+	d.Set("role", role)
+	d.Set("content", content)
+	return d
+}
