@@ -10,8 +10,8 @@ import (
 	"github.com/belay-ml/belay/models/tok"
 )
 
-// Span is a stretch of a text, in bytes. It is empty for a token that stands for nothing in it, such as a blank that
-// was put in front.
+// Span is a stretch of a text, in bytes, of whole characters. A token for a part of a character has the character, and
+// one for a blank that was put in front has the character behind it, as in the library.
 type Span struct{ Start, End int }
 
 // finder lays tokens along a text.
@@ -33,6 +33,7 @@ func Find(dst []Span, t tok.Tokenizer, text string, ids []int32) ([]Span, error)
 	f.bytes, _ = t.(interface {
 		AppendBytes(dst []byte, id int32, skipSpecial bool) ([]byte, bool)
 	})
+	from := len(dst)
 	at := 0
 	for i := 0; i < len(ids); {
 		if span, ok := f.match(at, i); ok {
@@ -50,7 +51,26 @@ func Find(dst []Span, t tok.Tokenizer, text string, ids []int32) ([]Span, error)
 		}
 		at, i = next, i+n
 	}
+	if n := len(f.out); n > from && strings.TrimSpace(text[at:]) != "" { // the rest is the last one's
+		f.out[n-1].End = len(text)
+	}
+	for i := range f.out[from:] {
+		f.whole(&f.out[from+i])
+	}
 	return f.out, nil
+}
+
+// whole widens a span to whole characters.
+func (f *finder) whole(s *Span) {
+	if s.Start == s.End && s.End < len(f.text) {
+		s.End++
+	}
+	for s.Start > 0 && s.Start < len(f.text) && !utf8.RuneStart(f.text[s.Start]) {
+		s.Start--
+	}
+	for s.End < len(f.text) && !utf8.RuneStart(f.text[s.End]) {
+		s.End++
+	}
 }
 
 // surface appends the text that a token stands for.
@@ -81,13 +101,13 @@ func (f *finder) surface(dst []byte, id int32) []byte {
 
 // match places the i-th token at a byte, or behind blanks there.
 func (f *finder) match(at, i int) (Span, bool) {
-	if f.ids[i] == f.unk && f.unk >= 0 {
-		return Span{}, false
-	}
 	f.buf = f.surface(f.buf[:0], f.ids[i])
 	rest := f.text[at:]
 	if hasPrefix(rest, f.buf) {
 		return Span{at, at + len(f.buf)}, true
+	}
+	if f.ids[i] == f.unk && f.unk >= 0 { // it stands for anything
+		return Span{}, false
 	}
 	bare := bytes.TrimLeft(f.buf, " ")
 	if len(bare) == 0 { // blanks that were put in front
@@ -114,10 +134,11 @@ const (
 
 // resume finds the place where the text goes on with tokens behind the i-th, and how many are passed over.
 func (f *finder) resume(at, i int) (next, n int, ok bool) {
-	reach := 64
+	reach, passed := 64, 0
 	for n = 1; n <= mostTokens && i+n <= len(f.ids); n++ {
 		f.buf = f.surface(f.buf[:0], f.ids[i+n-1])
 		reach += 8 * (len(f.buf) + 4)
+		passed += len(f.buf)
 		if i+n == len(f.ids) {
 			return len(f.text), n, true
 		}
@@ -125,7 +146,9 @@ func (f *finder) resume(at, i int) (next, n int, ok bool) {
 		for j := i + n; j < min(i+n+anchor, len(f.ids)) && (f.ids[j] != f.unk || f.unk < 0); j++ {
 			f.buf = f.surface(f.buf, f.ids[j])
 		}
-		window := f.text[at:min(at+reach, len(f.text))]
+		// A normaliser makes texts shorter more often than longer, so what is passed over is not far shorter than its tokens.
+		from := min(at+passed/2, len(f.text))
+		window := f.text[from:min(at+reach, len(f.text))]
 		want := strings.TrimLeft(string(f.buf), " ")
 		if want == "" {
 			continue
@@ -134,7 +157,7 @@ func (f *finder) resume(at, i int) (next, n int, ok bool) {
 		if p < 0 {
 			continue
 		}
-		p += at
+		p += from
 		if len(want) < len(f.buf) && p > at && f.text[p-1] == ' ' { // the blank is the next token's
 			p--
 		}
