@@ -10,23 +10,25 @@ import (
 	"github.com/belay-ml/belay/models/tok"
 )
 
-// turnEnd is how much of an answer is to be learned: up to a token that ends turns, when only blanks follow it.
-func (r *Renderer) turnEnd(answer string) int {
-	trimmed := strings.TrimRightFunc(answer, unicode.IsSpace)
-	for _, end := range r.ends {
-		if strings.HasSuffix(trimmed, end) {
-			return len(trimmed)
-		}
+// turnEnd is how much of what a template writes for an answer is to be learned: all of it, or up to the token that ends
+// the turn. The model never gets to write what stands behind that.
+func (r *Renderer) turnEnd(written, content string) int {
+	if n := firstEnd(written, content, r.ends); n > 0 {
+		return n
 	}
-	return len(answer)
+	return len(written)
 }
 
-// firstEnd is the place behind the first token that ends a turn; 0 without one.
-func firstEnd(text string, ends []string) int {
+// firstEnd is the place behind the first token that ends a turn, and behind the answer's own text; 0 without one.
+func firstEnd(written, content string, ends []string) int {
+	from := 0
+	if i := strings.Index(written, content); i >= 0 {
+		from = i + len(content)
+	}
 	first := 0
 	for _, end := range ends {
-		if i := strings.Index(text, end); i >= 0 && (first == 0 || i+len(end) < first) {
-			first = i + len(end)
+		if i := strings.Index(written[from:], end); i >= 0 && (first == 0 || from+i+len(end) < first) {
+			first = from + i + len(end)
 		}
 	}
 	return first

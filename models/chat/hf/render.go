@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -129,50 +130,73 @@ func (r *Renderer) upTo(ctx context.Context, c Conversation, n int, generate boo
 
 // answer is where the i-th message, an assistant's, stands in the text of the whole conversation.
 func (r *Renderer) answer(ctx context.Context, c Conversation, i int, text string) (jinja.Span, error) {
-	before, err := r.upTo(ctx, c, i, false)
+	start, err := r.begin(ctx, c, i, text)
 	if err != nil {
 		return jinja.Span{}, err
 	}
+	content := contentOf(c.Messages[i])
+	if i == len(c.Messages)-1 {
+		return jinja.Span{Start: start, End: start + r.turnEnd(text[start:], content)}, nil
+	}
+	upTo, err := r.upTo(ctx, c, i+1, false)
+	if err != nil {
+		return jinja.Span{}, err
+	}
+	end, ok := r.beginning(upTo, text)
+	if ok && end >= start {
+		return jinja.Span{Start: start, End: start + r.turnEnd(text[start:end], content)}, nil
+	}
+	// The template writes the answer in another way when it is the last message. Where the rendering with the next message
+	// is a beginning of the text, the token that ends the turn tells.
+	next, err := r.upTo(ctx, c, i+2, false)
+	if err != nil {
+		return jinja.Span{}, err
+	}
+	if limit := common(next, text); limit >= start {
+		if n := firstEnd(text[start:limit], content, r.ends); n > 0 {
+			return jinja.Span{Start: start, End: start + n}, nil
+		}
+	}
+	return jinja.Span{}, errUnstable(text, end)
+}
+
+// begin is where the i-th message begins: where the generation prompt leads.
+func (r *Renderer) begin(ctx context.Context, c Conversation, i int, text string) (int, error) {
 	asked, err := r.upTo(ctx, c, i, true)
 	switch {
 	case err != nil && i == 0 && ctx.Err() == nil: // few templates write a conversation without messages
 		asked = ""
 	case err != nil:
-		return jinja.Span{}, err
+		return 0, err
 	}
-	span := jinja.Span{Start: common(asked, text)}
-	if span.Start < len(before) || common(before, text) < len(before) {
-		return span, errUnstable(text, common(before, text))
+	start := common(asked, text)
+	if start == len(asked) {
+		return start, nil
 	}
-	last := i == len(c.Messages)-1
-	upTo := text
-	if !last {
-		if upTo, err = r.upTo(ctx, c, i+1, false); err != nil {
-			return span, err
-		}
-	}
-	if n := common(upTo, text); n == len(upTo) {
-		span.End = max(n, span.Start)
-		span.End = span.Start + r.turnEnd(text[span.Start:span.End])
-		return span, nil
-	}
-	// The template writes the answer in another way when it is the last message. Where the next message is known to
-	// begin no later than its rendering ends, the token that ends the turn tells.
-	next, err := r.upTo(ctx, c, i+2, false)
+	// The prompt goes on with what only the model may say, such as the beginning of a thought.
+	before, err := r.upTo(ctx, c, i, false)
 	if err != nil {
-		return span, err
+		return 0, err
 	}
-	limit := common(next, text)
-	if i+2 == len(c.Messages) {
-		limit = len(text)
+	n, ok := r.beginning(before, text)
+	if !ok || start < n {
+		return 0, errUnstable(text, min(start, n))
 	}
-	if limit >= span.Start {
-		if n := firstEnd(text[span.Start:limit], r.ends); n > 0 {
-			span.End = span.Start + n
-			return span, nil
-		}
-	}
-	return span, errUnstable(text, common(upTo, text))
+	return start, nil
+}
+
+// beginning says how much a rendering has in common with the text, and whether that is all of it, but for an eos that some
+// templates write behind the last message.
+func (r *Renderer) beginning(rendering, text string) (n int, ok bool) {
+	n = common(rendering, text)
+	return n, n == len(rendering) || r.eos != "" && strings.TrimSpace(rendering[n:]) == r.eos
+}
+
+func contentOf(m any) string {
+	d, _ := m.(*jinja.Dict)
+	content, _ := d.Get("content")
+	s, _ := content.(string)
+	return strings.TrimSpace(s)
 }
 
 func errUnstable(text string, at int) error {
