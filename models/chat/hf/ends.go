@@ -34,6 +34,10 @@ func firstEnd(written, content string, ends []string) int {
 	return first
 }
 
+// Ends looks, with the model's tokenizer, with which token the template ends an assistant's turn. Trained makes use of it;
+// Bind does it by itself.
+func (r *Renderer) Ends(t tok.Tokenizer) { r.findEnd(t) }
+
 // findEnd looks with which token the template ends an assistant's turn, which need not be eos. A template that cannot
 // write the little conversation that this takes has none.
 func (r *Renderer) findEnd(t tok.Tokenizer) (id int32, ok bool) {

@@ -199,6 +199,18 @@ func contentOf(m any) string {
 	return strings.TrimSpace(s)
 }
 
+// UnstableError says that a template writes a conversation in another way when more messages follow, so that what is
+// learned cannot be told by what a message adds.
+type UnstableError struct {
+	Offset int // where the texts part
+	Around string
+}
+
+func (e *UnstableError) Error() string {
+	return fmt.Sprintf("the template writes the messages up to here in another way when more follow, so what is learned is not known "+
+		"(they part at byte %d, within %q): take a template with {%% generation %%} blocks, or one of belay's own", e.Offset, e.Around)
+}
+
 func errUnstable(text string, at int) error {
 	from, to := max(at-20, 0), min(at+20, len(text))
 	for from < at && !utf8.RuneStart(text[from]) {
@@ -207,8 +219,7 @@ func errUnstable(text string, at int) error {
 	for to < len(text) && !utf8.RuneStart(text[to]) {
 		to--
 	}
-	return fmt.Errorf("the template writes the messages up to here in another way when more follow, so what is learned is not known "+
-		"(they part at byte %d, within %q): take a template with {%% generation %%} blocks, or one of belay's own", at, text[from:to])
+	return &UnstableError{at, text[from:to]}
 }
 
 // common is the length of what two texts have in common where they begin, in whole characters.
