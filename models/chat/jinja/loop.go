@@ -17,7 +17,8 @@ type loop struct {
 	scope  *scope // around the loop
 	of     any
 	next   iterator
-	ahead  []any // values that were read before their turn
+	ahead  []any // values that were read before their turn, from start on
+	start  int
 	ended  bool
 	index  int // from 0
 	depth  int // from 0
@@ -105,7 +106,7 @@ func (l *loop) take(r *run) (any, bool, *Error) {
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	l.ahead = l.ahead[1:]
+	l.start++
 	l.index++
 	l.before, l.now = l.now, e
 	return e, true, nil
@@ -113,8 +114,8 @@ func (l *loop) take(r *run) (any, bool, *Error) {
 
 // peek is the value after the present one.
 func (l *loop) peek(*run) (any, bool, *Error) {
-	if len(l.ahead) > 0 {
-		return l.ahead[0], true, nil
+	if l.start < len(l.ahead) {
+		return l.ahead[l.start], true, nil
 	}
 	if l.ended {
 		return nil, false, nil
@@ -124,7 +125,7 @@ func (l *loop) peek(*run) (any, bool, *Error) {
 		l.ended = err == nil
 		return nil, false, err
 	}
-	l.ahead = append(l.ahead[:0], e)
+	l.ahead, l.start = append(l.ahead[:0], e), 0
 	return e, true, nil
 }
 
@@ -142,7 +143,7 @@ func (l *loop) length(r *run) (int, *Error) {
 		}
 		l.ahead, l.ended = append(l.ahead, rest...), true
 	}
-	return l.index + 1 + len(l.ahead), nil
+	return l.index + 1 + len(l.ahead) - l.start, nil
 }
 
 func (l *loop) attribute(r *run, name string) (any, bool, *Error) {

@@ -73,13 +73,15 @@ var (
 
 // step counts work.
 func (r *run) step(n int) *Error {
+	const often = 1 << 12
 	before := r.steps
-	r.steps += n
+	if r.steps += n; before/often == r.steps/often && r.steps <= r.limits.Steps {
+		return nil
+	}
 	if r.steps > r.limits.Steps {
 		return errorf(LimitError, "rendering takes more than %d steps", r.limits.Steps)
 	}
-	const often = 1 << 12
-	if before/often != r.steps/often && r.ctx.Err() != nil {
+	if r.ctx.Err() != nil {
 		return &Error{Kind: cancelled}
 	}
 	return nil

@@ -13,7 +13,7 @@ type Limits struct {
 }
 
 // DefaultLimits are far above what any chat template needs.
-func DefaultLimits() Limits { return Limits{Steps: 20_000_000, Bytes: 256 << 20, Depth: 150} }
+func DefaultLimits() Limits { return Limits{Steps: 5_000_000, Bytes: 256 << 20, Depth: 150} }
 
 // Template is a template that was parsed. It is safe for concurrent use.
 type Template struct {
