@@ -73,8 +73,7 @@ func (p *parser) next() token {
 
 func (p *parser) look() token { return p.tokens[min(p.at+1, len(p.tokens)-1)] }
 
-func (p *parser) name(text string) bool { return p.peek().is(tName, text) }
-func (p *parser) op(text string) bool   { return p.peek().is(tOp, text) }
+func (p *parser) op(text string) bool { return p.peek().is(tOp, text) }
 
 // skip passes over an operator or name, if it is there.
 func (p *parser) skip(kind kind, text string) bool {

@@ -17,13 +17,12 @@ func DefaultLimits() Limits { return Limits{Steps: 5_000_000, Bytes: 256 << 20, 
 
 // Template is a template that was parsed. It is safe for concurrent use.
 type Template struct {
-	src    source
-	body   []stmt
-	ids    map[string]int // of the names that it uses
-	base   []any          // what they stand for when the caller gives nothing; by id
-	masks  bool           // it has {% generation %}
-	env    *environment
-	limits Limits
+	src   source
+	body  []stmt
+	ids   map[string]int // of the names that it uses
+	base  []any          // what they stand for when the caller gives nothing; by id
+	masks bool           // it has {% generation %}
+	env   *environment
 }
 
 // Parse reads a template. name is what errors call it.

@@ -3,6 +3,7 @@ package offset
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -29,7 +30,7 @@ type finder struct {
 
 // Find appends to dst the place of each id of text's encoding without the tokenizer's own special tokens.
 func Find(dst []Span, t tok.Tokenizer, text string, ids []int32) ([]Span, error) {
-	f := &finder{t: t, unk: t.Special().UNK, text: text, ids: ids, out: dst}
+	f := &finder{t: t, unk: t.Special().UNK, text: text, ids: ids, out: slices.Grow(dst, len(ids)), buf: make([]byte, 0, 64)}
 	f.bytes, _ = t.(interface {
 		AppendBytes(dst []byte, id int32, skipSpecial bool) ([]byte, bool)
 	})
