@@ -247,3 +247,22 @@ func TestADateIsToldOnlyWhenItIsGiven(t *testing.T) {
 		t.Error("no error for a date in another form")
 	}
 }
+
+func TestATokenThatReachesIntoAnAnswerIsLearned(t *testing.T) {
+	t.Parallel()
+	tk := newLetters()
+	tk.special = append(tk.special, "t]y", "</s>[")
+	ids, learned, err := Tokens(tk, "[user]hi[assistant]yo</s>[user]ok", []jinja.Span{{Start: 19, End: 25}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for i, id := range ids {
+		if learned[i] {
+			out.WriteString("{" + tk.Token(id) + "}")
+		}
+	}
+	if want := "{t]y}{o}{</s>}"; out.String() != want {
+		t.Errorf("learned %s, want %s", out.String(), want)
+	}
+}
