@@ -13,6 +13,11 @@
 // says so, and refuses a template whose tokens the tokenizer lacks. Encode gives one Turn a round:
 // the ids that a model is shown and those it answers.
 //
+// # Format
+//
+// What preprocessing and inference see: Bound, or a model's own Jinja template (package hf, over the interpreter of package
+// jinja), chosen by hf.Open. Package show makes it visible.
+//
 //	template + tokenizer -> Bind -> Bound; messages -> Encode -> turns -> Flatten -> ids and labels
 //
 // # Compat

@@ -26,3 +26,26 @@ func (b *Bound) Flatten(turns []Turn) (ids, labels []int32) {
 	}
 	return ids, labels
 }
+
+// Last joins rounds as Flatten does, with the labels of the last answer alone.
+func (b *Bound) Last(turns []Turn) (ids, labels []int32) {
+	ids, labels = JoinLast(turns, len(turns)-1)
+	if b.t.EfficientEOS {
+		ids, labels = append(ids, b.eos), append(labels, b.eos)
+	}
+	return ids, labels
+}
+
+// JoinLast joins rounds; the labels are those of one of the answers.
+func JoinLast(turns []Turn, last int) (ids, labels []int32) {
+	for i, t := range turns {
+		ids = append(append(ids, t.Source...), t.Target...)
+		for len(labels) < len(ids) {
+			labels = append(labels, Ignored)
+		}
+		if i == last {
+			copy(labels[len(labels)-len(t.Target):], t.Target)
+		}
+	}
+	return ids, labels
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/models/decoder/generate"
 	"github.com/belay-ml/belay/models/decoder/sample"
 	"github.com/belay-ml/belay/models/hfconfig"
@@ -308,7 +309,7 @@ type nothing struct{ tok.Tokenizer }
 func TestPlainPromptsTakeOneMessage(t *testing.T) {
 	t.Parallel()
 	r := runner(t, nil)
-	p, err := NewPrompter(r.Tokenizer, "")
+	p, err := NewPrompter(r.Tokenizer, hf.Choice{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +324,7 @@ func TestPlainPromptsTakeOneMessage(t *testing.T) {
 	if _, err := p.IDs([]chat.Message{user, user, user}, ""); err == nil || !strings.Contains(err.Error(), "needs a template") {
 		t.Errorf("three messages: %v", err)
 	}
-	q, err := NewPrompter(r.Tokenizer, "chatml")
+	q, err := NewPrompter(r.Tokenizer, hf.Choice{Template: "chatml"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +338,7 @@ func TestPlainPromptsTakeOneMessage(t *testing.T) {
 	if !slices.Contains(q.Stops(), tiny.Vocab-1) {
 		t.Errorf("stops %v", q.Stops())
 	}
-	if _, err := NewPrompter(r.Tokenizer, "no such"); err == nil {
+	if _, err := NewPrompter(r.Tokenizer, hf.Choice{Template: "no such"}); err == nil {
 		t.Error("unknown template: no error")
 	}
 }

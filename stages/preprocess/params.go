@@ -7,6 +7,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
@@ -19,7 +20,9 @@ type Params struct {
 	JSONKeys []string          `yaml:"json_keys" doc:"columns of running text, an index each (style pretrain; default text)"`
 	MapKeys  map[string]string `yaml:"map_keys" doc:"columns by role where they are not named as usual: alpaca has prompt, query, response, history, system; sharegpt has messages, system, tools; an empty name leaves a role out"`
 	Tags     map[string]string `yaml:"tags" doc:"words in tagged messages: role_tag, content_tag, user_tag, assistant_tag, observation_tag, function_tag, system_tag; those not given are unset"`
-	Template string            `yaml:"template" alias:"prompt_type" doc:"prompt template of the model: alpaca, chatml, default, llama2, llama3, qwen or another of models/chat/data"`
+	Template string            `yaml:"template" alias:"prompt_type" doc:"prompt template of the model: alpaca, chatml, default, llama2, llama3, qwen or another of models/chat/data; or hf for the tokenizer's own chat template (hf:NAME where it has several)"`
+	ChatFile artifact.Ref      `yaml:"chat_template" kind:"files,text" doc:"Jinja file for template hf, instead of the tokenizer's own"`
+	Date     string            `yaml:"template_date" doc:"the day that a chat template is told, as 2026-01-31; without one it has no clock"`
 
 	SeqLength int    `yaml:"seq_length" alias:"seq_len,cutoff_len" min:"1" max:"16777216" doc:"longest sample in tokens; needed to pack"`
 	OnLong    string `yaml:"on_long" enum:"drop,truncate" doc:"what happens to a sample longer than seq_length (default drop)"`
@@ -35,6 +38,11 @@ type Params struct {
 }
 
 func (p *Params) compat() bool { return p.Compat == "rc3" }
+
+// choice is the template that is asked for.
+func (p *Params) choice() hf.Choice {
+	return hf.Choice{Template: p.Template, File: p.ChatFile.Path, Dir: p.Tokenizer.Path, Compat: p.compat()}
+}
 
 // check refuses combinations in which a parameter would mean nothing.
 func (p *Params) check(k handler.Kind) error {
@@ -58,6 +66,10 @@ func (p *Params) check(k handler.Kind) error {
 		return bad("style %s needs a template", k.Style).WithHint("template: qwen, or another one of the model")
 	case !k.Templated && p.Template != "":
 		return bad("template %s means nothing with style %s, which has a fixed text", p.Template, k.Style).WithHint("leave template out, or use style alpaca or sharegpt")
+	case p.ChatFile.Given() && !p.choice().Own():
+		return bad("chat_template means nothing with template %q", p.Template).WithHint("template: hf")
+	case p.Date != "" && !p.choice().Own():
+		return bad("template_date means nothing with template %q, which tells no date", p.Template)
 	case !k.Keyed && len(p.JSONKeys) > 0:
 		return bad("json_keys means nothing with style %s", k.Style).WithHint("style pretrain reads json_keys; the others read fixed columns (map_keys)")
 	case !k.Templated && len(p.MapKeys) > 0:

@@ -12,7 +12,7 @@ import (
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
-	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/models/tok"
 	"github.com/belay-ml/belay/models/tok/open"
 	"github.com/belay-ml/belay/stages/corpus"
@@ -188,11 +188,11 @@ func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err er
 		o.Keys = []string{"text"}
 	}
 	if kind.Templated {
-		tmpl, err := chat.Load(p.Template)
-		if err != nil {
+		choice := p.choice()
+		if choice.Now, err = hf.Clock(p.Date); err != nil {
 			return o, 0, fault.Wrap(fault.Recipe, err)
 		}
-		if o.Template, err = tmpl.Bind(t, chat.Options{Compat: p.compat()}); err != nil {
+		if o.Template, err = hf.Open(t, choice); err != nil {
 			return o, 0, fault.Wrap(fault.Recipe, err)
 		}
 		o.Tokenizer, o.EOD, pad = o.Template.Tokenizer(), o.Template.EOS(), o.Template.PAD()

@@ -473,7 +473,9 @@ func TestTypeOfIDsFollowsTheVocabularyWhenAsked(t *testing.T) {
 	}
 }
 
-func BenchmarkStage(b *testing.B) {
+func BenchmarkStage(b *testing.B) { benchmark(b, func(*Params) {}) }
+
+func benchmark(b *testing.B, change func(*Params)) {
 	var records strings.Builder
 	words := strings.Fields("the quick brown fox jumps over a lazy dog while three men count stones by the river and write down the level of water")
 	for i := range 4000 {
@@ -489,6 +491,7 @@ func BenchmarkStage(b *testing.B) {
 	if path := os.Getenv("BELAY_BENCH_RECORDS"); path != "" {
 		p.Input = []artifact.Ref{{Path: path}}
 	}
+	change(&p)
 	info, err := os.Stat(p.Input[0].Path)
 	if err != nil {
 		b.Fatal(err)

@@ -49,25 +49,10 @@ func (o Options) encodePair(r record.Record, c conversation) (Document, error) {
 		if err != nil {
 			return doc, fmt.Errorf("%s: %w", r.Place, err)
 		}
-		ids, labels := o.end(o.lastTurn(turns))
+		ids, labels := o.end(o.Template.Last(turns))
 		doc.Sequences = append(doc.Sequences, [][]int32{ids}, [][]int32{ones(len(ids))}, [][]int32{labels})
 	}
 	return doc, nil
-}
-
-func (o Options) lastTurn(turns []chat.Turn) (ids, labels []int32) {
-	for _, t := range turns {
-		ids = append(append(ids, t.Source...), t.Target...)
-	}
-	answer := turns[len(turns)-1].Target
-	for range len(ids) - len(answer) {
-		labels = append(labels, chat.Ignored)
-	}
-	labels = append(labels, answer...)
-	if o.Template.Template().EfficientEOS {
-		ids, labels = append(ids, o.Template.EOS()), append(labels, o.Template.EOS())
-	}
-	return ids, labels
 }
 
 var pairFields = []string{
