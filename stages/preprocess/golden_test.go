@@ -43,8 +43,6 @@ func pending(c goldenCase, dir string) string {
 		return "SentencePiece tokenizers"
 	case c.Expect == "ok" && p.Style == "LlamaFactoryInstructionHandler":
 		return "mixing data sets"
-	case c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".parquet"), c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".arrow"):
-		return "columnar files"
 	}
 	return ""
 }

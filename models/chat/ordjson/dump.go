@@ -8,12 +8,12 @@ import (
 )
 
 // Dump writes a value as Python's json.dumps(json.loads(text), ensure_ascii=False) would: one line,
-// ", " and ": " between things, floats in their shortest form.
+// ", " and ": " between things, floats in their shortest form. What JSON has no form for is null.
 func Dump(v any) string { return string(appendValue(nil, v)) }
 
 func appendValue(dst []byte, v any) []byte {
 	switch v := v.(type) {
-	case nil:
+	case nil, Opaque:
 		return append(dst, "null"...)
 	case bool:
 		return strconv.AppendBool(dst, v)

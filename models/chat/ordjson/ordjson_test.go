@@ -1,7 +1,9 @@
 package ordjson
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -57,8 +59,15 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := Parse(data)
+		owned, errOwned := ParseOwned(bytes.Clone(data), true)
+		if fmt.Sprint(err) != fmt.Sprint(errOwned) {
+			t.Fatalf("%q: %v, and %v when owned", data, err, errOwned)
+		}
 		if err != nil {
 			return
+		}
+		if Dump(v) != Dump(owned) {
+			t.Fatalf("%q became %q, and %q when owned", data, Dump(v), Dump(owned))
 		}
 		if !json.Valid(data) {
 			t.Fatalf("accepted, and encoding/json does not: %q", data)
