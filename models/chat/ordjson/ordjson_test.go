@@ -3,6 +3,7 @@ package ordjson
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -50,6 +51,41 @@ func TestMistakesAreNamedWithTheirByte(t *testing.T) {
 		if _, err := Parse([]byte(in)); err == nil || err.Error() != want {
 			t.Errorf("%.20q: error %v, want %q", in, err, want)
 		}
+	}
+}
+
+func TestTextsOfEveryLengthComeOut(t *testing.T) {
+	t.Parallel()
+	for _, piece := range []string{"a", "é", "好", "😀", "\\n", "x\\u00e9"} {
+		for n := range 20 {
+			for _, tail := range []string{"", "b", "é", "1234567"} {
+				in := `{"k": "` + strings.Repeat(piece, n) + tail + `", "l":"` + tail + `"}`
+				var want map[string]string
+				if err := json.Unmarshal([]byte(in), &want); err != nil {
+					t.Fatal(err)
+				}
+				for _, parse := range []func([]byte) (any, error){Parse, func(b []byte) (any, error) { return ParseOwned(b, false) }} {
+					v, err := parse([]byte(in))
+					if err != nil {
+						t.Fatalf("%s: %v", in, err)
+					}
+					if diff := cmp.Diff([]any{want["k"], want["l"]}, v.(*Object).Values); diff != "" {
+						t.Fatalf("%s: %s", in, diff)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestKeysMayStandTwiceOnlyWhereTheLastCounts(t *testing.T) {
+	t.Parallel()
+	in := []byte(`{"a": 1, "b": {"c": 1, "c": 2}}`)
+	if _, err := ParseOwned(in, true); err != nil {
+		t.Error(err)
+	}
+	if _, err := ParseOwned(in, false); !errors.Is(err, ErrTwice) || err.Error() != `byte 23: key "c" stands twice in the object` {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -315,7 +315,7 @@ func (p *parser) plain() {
 			return
 		}
 	}
-	for at < len(data) && data[at] >= 0x20 && data[at] < utf8.RuneSelf && data[at] != '"' && data[at] != '\\' {
+	for at < len(data) && data[at] >= 0x20 && (data[at] < utf8.RuneSelf || p.valid) && data[at] != '"' && data[at] != '\\' {
 		at++
 	}
 	p.at = at
