@@ -66,12 +66,12 @@ func (s *Source) name() string {
 // openSources finds the files of all sources and makes their handlers. left are files that are not read.
 func openSources(p *Params, kind handler.Kind, o handler.Options, events event.Stage) (out []*source, left []string, err error) {
 	for i, given := range p.all() {
-		s := &source{name: given.name(), weight: 1, limit: given.MaxSamples, options: record.Options{Missing: p.compat()}}
+		s := &source{name: given.name(), weight: 1, limit: given.MaxSamples, options: record.Options{Missing: p.compat(), Repeats: p.compat()}}
 		if given.Weight != nil {
 			s.weight = *given.Weight
 		}
 		for _, r := range given.Input {
-			f, l, err := record.Files(r.Path, p.compat())
+			f, l, err := record.Files(r.Path, record.Choice{Pattern: given.Files, Majority: p.compat()})
 			if err != nil {
 				return nil, nil, err
 			}
@@ -85,6 +85,15 @@ func openSources(p *Params, kind handler.Kind, o handler.Options, events event.S
 		}
 		o := o
 		o.MapKeys, o.Tags = given.MapKeys, given.Tags
+		if !p.compat() {
+			if err := detect(s, &given, own, o, events); err != nil {
+				return nil, nil, err
+			}
+			o.MapKeys, o.Tags = given.MapKeys, given.Tags
+		}
+		if s.change, err = rowexpr.Compile(given.Filter, given.Map); err != nil {
+			return nil, nil, fault.Wrap(fault.Recipe, err)
+		}
 		if s.handler, err = own.New(o); err != nil {
 			return nil, nil, fault.Wrap(fault.Recipe, err)
 		}
@@ -95,7 +104,7 @@ func openSources(p *Params, kind handler.Kind, o handler.Options, events event.S
 		out = append(out, s)
 	}
 	if len(left) > 0 {
-		events.Warn("files of other formats are left out", map[string]any{"files": left})
+		events.Warn("files of other formats and folders are left out", map[string]any{"files": left})
 	}
 	for _, s := range out {
 		if p.compat() && !slices.IsSorted(s.files) {
