@@ -41,10 +41,10 @@ func (c preprocessing) with(dir string) (args []string, values map[string]string
 			add("input", filepath.Join(dir, filepath.FromSlash(one)))
 		case "--tokenizer-name-or-path":
 			add("tokenizer", filepath.Join(dir, filepath.FromSlash(one)))
+		case "--vocab-file", "--merge-file":
+			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), filepath.Join(dir, filepath.FromSlash(one)))
 		case "--tokenizer-type":
-			if one != "PretrainedFromHF" {
-				missing = option + " " + one
-			}
+			add("tokenizer_type", one)
 		case "--handler-name":
 			add("style", one)
 		case "--prompt-type":
@@ -57,7 +57,7 @@ func (c preprocessing) with(dir string) (args []string, values map[string]string
 		case "--json-keys", "--merge-group-keys":
 			quoted, _ := json.Marshal(words)
 			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), string(quoted))
-		case "--append-eod", "--pack":
+		case "--append-eod", "--pack", "--tokenizer-not-use-fast":
 			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), "true")
 		case "--seq-length", "--n-subs", "--workers":
 			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), one)
@@ -131,8 +131,6 @@ func pendingPreprocessing(c preprocessing, values map[string]string, missing str
 		return "option " + missing
 	case values["merge_group_keys"] != "":
 		return ""
-	case !exists(filepath.Join(values["tokenizer"], "tokenizer.json")):
-		return "SentencePiece tokenizers"
 	case ok && values["style"] == "LlamaFactoryInstructionHandler":
 		return "mixing data sets"
 	case ok && (ext == ".parquet" || ext == ".arrow"):

@@ -29,18 +29,12 @@ type goldenCase struct {
 // pending says why a case stands aside until the capability it needs is built.
 func pending(c goldenCase, dir string) string {
 	p, err := paramsOf(c.Argv, dir)
-	tokenizerJSON := func() bool {
-		_, err := os.Stat(filepath.Join(p.Tokenizer.Path, "tokenizer.json"))
-		return err == nil
-	}
 	var what unsupported
 	switch {
 	case errors.As(err, &what):
 		return what.Error()
 	case err != nil || len(p.MergeGroupKeys) > 0:
 		return ""
-	case !tokenizerJSON():
-		return "SentencePiece tokenizers"
 	case c.Expect == "ok" && p.Style == "LlamaFactoryInstructionHandler":
 		return "mixing data sets"
 	case c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".parquet"), c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".arrow"):
@@ -76,9 +70,13 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 		case "--tokenizer-name-or-path":
 			p.Tokenizer = ref(value)
 		case "--tokenizer-type":
-			if value != "PretrainedFromHF" {
-				missing = unsupported(argv[i] + " " + value)
-			}
+			p.TokenizerType = value
+		case "--tokenizer-not-use-fast":
+			p.NotUseFast = true
+		case "--vocab-file":
+			p.VocabFile = ref(value)
+		case "--merge-file":
+			p.MergeFile = ref(value)
 		case "--handler-name":
 			p.Style = value
 		case "--prompt-type":

@@ -14,6 +14,7 @@ import (
 type Params struct {
 	Input     []artifact.Ref `yaml:"input" kind:"files,text,dir" required:"true" doc:"data file, or a folder of them, or a list of those in order: .jsonl, .json, .txt, .csv, also with .gz or .zst"`
 	Tokenizer artifact.Ref   `yaml:"tokenizer" alias:"tokenizer_name_or_path" kind:"hf-model,tokenizer" doc:"directory of the tokenizer"`
+	TokenizerFiles
 
 	Style    string            `yaml:"style" alias:"handler_name" default:"pretrain" doc:"what a record is: pretrain, alpaca, sharegpt, alpaca_pairwise, sharegpt_pairwise, alpaca_pretrain, general, belle, moss, moss_multiturn, leetcode, or the reference's handler name"`
 	JSONKeys []string          `yaml:"json_keys" doc:"columns of running text, an index each (style pretrain; default text)"`
@@ -52,8 +53,6 @@ func (p *Params) check(k handler.Kind) error {
 		return bad("merge_group_keys joins the token indexes of one folder, have %d inputs", len(p.Input))
 	case p.Compat != "" && !p.compat():
 		return bad("compat %q: want rc3 or nothing", p.Compat)
-	case !p.Tokenizer.Given():
-		return bad("tokenizer is missing")
 	case k.Templated && p.Template == "":
 		return bad("style %s needs a template", k.Style).WithHint("template: qwen, or another one of the model")
 	case !k.Templated && p.Template != "":
@@ -82,6 +81,9 @@ func (p *Params) check(k handler.Kind) error {
 		return bad("dtype auto cannot be had with style %s, whose labels are negative", k.Style).WithHint("dtype: int32")
 	case p.DType == "auto" && p.compat():
 		return bad("dtype auto cannot be had with compat rc3, which always writes int32")
+	}
+	if err := p.TokenizerFiles.check(p, k); err != nil {
+		return err
 	}
 	for i, key := range p.JSONKeys {
 		if key == "" || key != filepath.Base(key) || slices.Contains(p.JSONKeys[:i], key) {

@@ -13,8 +13,6 @@ import (
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
-	"github.com/belay-ml/belay/models/tok"
-	"github.com/belay-ml/belay/models/tok/open"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 	"github.com/belay-ml/belay/stages/preprocess/record"
@@ -174,8 +172,8 @@ func lookup(p *Params, events event.Stage) (handler.Kind, error) {
 
 // options opens the tokenizer and fits the template to it.
 func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err error) {
-	var t tok.Tokenizer
-	if t, err = open.Dir(p.Tokenizer.Path); err != nil {
+	t, err := p.openTokenizer()
+	if err != nil {
 		return o, 0, err
 	}
 	sp := t.Special()
