@@ -12,9 +12,17 @@ import (
 
 // Params are the parameters of the stage.
 type Params struct {
-	Input     []artifact.Ref `yaml:"input" kind:"files,text,dir" required:"true" doc:"data file, or a folder of them, or a list of those in order: .jsonl, .json, .txt, .csv, also with .gz or .zst"`
+	Input     []artifact.Ref `yaml:"input" kind:"files,text,dir" doc:"data file, folder or pattern (data/*.jsonl, data/**/*.parquet), or a list of those in order: .jsonl, .json, .txt, .csv, .tsv, .arrow, also with .gz or .zst, and .parquet"`
 	Tokenizer artifact.Ref   `yaml:"tokenizer" alias:"tokenizer_name_or_path" kind:"hf-model,tokenizer" doc:"directory of the tokenizer"`
 	TokenizerFiles
+
+	Sources   []Source          `yaml:"sources" doc:"in place of input: several parts of the data, each read in its own way, in order"`
+	Mix       string            `yaml:"mix" alias:"mix_strategy" enum:"concat,interleave_under,interleave_over" default:"concat" doc:"order of sources: one after another, or record by record, drawn by weight, until the first of them ends (under) or until all have ended once (over; those that end begin anew)"`
+	Seed      int64             `yaml:"seed" default:"1234" doc:"chooses records where a weight takes some of a source's, and draws sources to interleave"`
+	Filter    string            `yaml:"filter" doc:"expression over columns that a record must fulfil: len(output) > 10 and lang == 'en'; row['a b'] is a column whose name is no word"`
+	Map       map[string]string `yaml:"map" doc:"columns to make of the others, by name: {text: title + ' ' + body}"`
+	OnError   string            `yaml:"on_error" enum:"stop,skip" default:"stop" doc:"what happens at a record that is wrong (broken JSON, no UTF-8, a wrong type): the run stops, or the record is left out, counted and logged"`
+	MaxErrors float64           `yaml:"max_errors" min:"0" default:"100" doc:"how many records on_error skip leaves out before the run stops; below 1 the share of all records"`
 
 	Style    string            `yaml:"style" alias:"handler_name" default:"pretrain" doc:"what a record is: pretrain, alpaca, sharegpt, alpaca_pairwise, sharegpt_pairwise, alpaca_pretrain, general, belle, moss, moss_multiturn, leetcode, or the reference's handler name"`
 	JSONKeys []string          `yaml:"json_keys" doc:"columns of running text, an index each (style pretrain; default text)"`
@@ -45,12 +53,14 @@ func (p *Params) check(k handler.Kind) error {
 	switch {
 	case p.OutputPrefix == "" || p.OutputPrefix != filepath.Base(p.OutputPrefix) || strings.HasPrefix(p.OutputPrefix, "."):
 		return bad("output_prefix %q: want a file name without folders", p.OutputPrefix).WithHint("the folder is the stage's output; only how names begin is chosen here")
-	case len(p.Input) == 0:
-		return bad("input names no data")
+	case len(p.Input) == 0 && len(p.Sources) == 0:
+		return bad("input names no data").WithHint("input: data.jsonl, or sources with an input each")
+	case len(p.Input) > 0 && len(p.Sources) > 0:
+		return bad("input and sources are both given").WithHint("name input in a source of its own")
+	case p.Mix != mixConcat && p.Mix != "" && len(p.Sources) < 2:
+		return bad("mix %s needs several sources", p.Mix)
 	case len(p.Input) > 1 && p.compat():
 		return bad("compat rc3 reads one input, have %d", len(p.Input)).WithHint("leave compat out, or put the files into one folder")
-	case len(p.Input) > 1 && len(p.MergeGroupKeys) > 0:
-		return bad("merge_group_keys joins the token indexes of one folder, have %d inputs", len(p.Input))
 	case p.Compat != "" && !p.compat():
 		return bad("compat %q: want rc3 or nothing", p.Compat)
 	case k.Templated && p.Template == "":

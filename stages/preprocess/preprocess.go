@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
@@ -15,7 +14,6 @@ import (
 	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
-	"github.com/belay-ml/belay/stages/preprocess/record"
 )
 
 // Stage is the stage `preprocess`.
@@ -81,28 +79,15 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	if err != nil {
 		return m, err
 	}
-	h, err := kind.New(o)
-	if err != nil {
-		return m, fault.Wrap(fault.Recipe, err)
-	}
-	var files, left []string
-	for _, r := range p.Input {
-		f, l, err := record.Files(r.Path, p.compat())
-		if err != nil {
-			return m, err
-		}
-		files, left = append(files, f...), append(left, l...)
-	}
-	if len(left) > 0 {
-		in.Events.Warn("files of other formats are left out", map[string]any{"files": left})
-	}
-	if p.compat() && !slices.IsSorted(files) {
-		in.Events.Warn("compat rc3 reads the folder in the order of the file system, which a copy of it may not have", map[string]any{"files": files})
-	}
-	total, err := totalSize(files)
+	sources, left, err := openSources(p, kind, o, in.Events)
 	if err != nil {
 		return m, err
 	}
+	total, err := totalSize(sources)
+	if err != nil {
+		return m, err
+	}
+	h := sources[0].handler
 
 	counts := newStats(o.Tokenizer)
 	t := &target{
@@ -118,8 +103,7 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	}
 	defer to.abort()
 	pipe := &pipeline{
-		files: files, handler: h, workers: workers(p, in),
-		options: record.Options{Missing: p.compat()},
+		sources: sources, mix: newMixer(p, sources), workers: workers(p, in), examples: map[string]string{},
 		collect: func(docs []handler.Document, read int64) error {
 			for _, d := range docs {
 				counts.records++
@@ -133,8 +117,15 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 			return nil
 		},
 	}
+	if p.OnError == "skip" {
+		pipe.tolerance = &tolerance{most: p.MaxErrors, events: in.Events}
+	}
 	if err := pipe.run(ctx); err != nil {
 		return m, err
+	}
+	if n := pipe.mix.filtered(); n > 0 {
+		counts.records += n
+		counts.dropped[filtered] += n
 	}
 	if counts.samples == 0 && !p.compat() {
 		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.records, reasons(counts.dropped))
@@ -151,11 +142,13 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 		Instruction: kind.Instruction, Pairs: kind.Pairs, Packed: p.Pack, SeqLength: p.SeqLength,
 		VocabSize: o.Tokenizer.VocabSize(), EOD: o.EOD, PAD: pad, LeftOut: left,
 		Records: counts.records, Samples: counts.samples, Tokens: counts.tokens, Trained: counts.trained,
-		Truncated: counts.truncated, Dropped: counts.dropped,
+		Truncated: counts.truncated, Dropped: counts.dropped, Examples: pipe.examples,
 		Lengths: counts.lengthSummary(), Histogram: counts.tokenSummary(), Indexes: indexes, Sample: counts.sample,
 	}
-	for _, f := range files {
-		m.Files = append(m.Files, filepath.Base(f))
+	for _, s := range sources {
+		for _, f := range s.files {
+			m.Files = append(m.Files, filepath.Base(f))
+		}
 	}
 	return m, nil
 }

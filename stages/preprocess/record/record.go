@@ -36,6 +36,15 @@ type Raw struct {
 	Cells []string // a CSV row; fewer than Names when the row is short
 }
 
+// Size is about how many bytes the record has.
+func (r Raw) Size() int {
+	n := len(r.JSON) + len(r.Text)
+	for _, c := range r.Cells {
+		n += len(c)
+	}
+	return n
+}
+
 // Record is named fields in order. Values are those of package ordjson; a CSV cell and a line of text
 // are texts.
 type Record struct {
