@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +39,18 @@ func (c preprocessing) with(dir string) (args []string, values map[string]string
 		one := strings.Join(words, " ")
 		switch option {
 		case "--input":
+			if slices.Contains(c.Argv, "--dataset-dir") {
+				quoted, _ := json.Marshal(strings.Split(one, ","))
+				add("dataset", string(quoted))
+			} else {
+				add("input", filepath.Join(dir, filepath.FromSlash(one)))
+			}
+		case "--dataset-dir":
 			add("input", filepath.Join(dir, filepath.FromSlash(one)))
+		case "--mix-strategy":
+			add("mix", one)
+		case "--interleave-probs":
+			add("interleave_probs", "["+one+"]")
 		case "--tokenizer-name-or-path":
 			add("tokenizer", filepath.Join(dir, filepath.FromSlash(one)))
 		case "--vocab-file", "--merge-file":
@@ -59,7 +71,7 @@ func (c preprocessing) with(dir string) (args []string, values map[string]string
 			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), string(quoted))
 		case "--append-eod", "--pack", "--tokenizer-not-use-fast":
 			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), "true")
-		case "--seq-length", "--n-subs", "--workers":
+		case "--seq-length", "--n-subs", "--workers", "--max-samples", "--seed":
 			add(strings.ReplaceAll(strings.TrimPrefix(option, "--"), "-", "_"), one)
 		case "--map-keys":
 			var all map[string]any
@@ -131,8 +143,6 @@ func pendingPreprocessing(c preprocessing, values map[string]string, missing str
 		return "option " + missing
 	case values["merge_group_keys"] != "":
 		return ""
-	case ok && values["style"] == "LlamaFactoryInstructionHandler":
-		return "mixing data sets"
 	case ok && (ext == ".parquet" || ext == ".arrow"):
 		return fmt.Sprintf("%s files", ext)
 	}

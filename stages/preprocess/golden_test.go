@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,8 +36,6 @@ func pending(c goldenCase, dir string) string {
 		return what.Error()
 	case err != nil || len(p.MergeGroupKeys) > 0:
 		return ""
-	case c.Expect == "ok" && p.Style == "LlamaFactoryInstructionHandler":
-		return "mixing data sets"
 	case c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".parquet"), c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".arrow"):
 		return "columnar files"
 	}
@@ -50,7 +49,7 @@ func (u unsupported) Error() string { return "option " + string(u) }
 
 // paramsOf translates the reference's command line.
 func paramsOf(argv []string, dir string) (*Params, error) {
-	p := &Params{Style: "pretrain", OutputPrefix: "data", Compat: "rc3"}
+	p := &Params{Style: "pretrain", OutputPrefix: "data", Compat: "rc3", Seed: 1234}
 	ref := func(rel string) artifact.Ref {
 		return artifact.Ref{Path: filepath.Join(dir, filepath.FromSlash(rel)), Label: rel}
 	}
@@ -66,7 +65,23 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 		}
 		switch argv[i] {
 		case "--input":
+			if slices.Contains(argv, "--dataset-dir") {
+				p.Dataset = strings.Split(value, ",")
+			} else {
+				p.Input = []artifact.Ref{ref(value)}
+			}
+		case "--dataset-dir":
 			p.Input = []artifact.Ref{ref(value)}
+		case "--mix-strategy":
+			p.Mix = value
+		case "--interleave-probs":
+			for _, text := range strings.Split(value, ",") {
+				x, err := strconv.ParseFloat(text, 64)
+				if err != nil {
+					return nil, err
+				}
+				p.InterleaveProbs = append(p.InterleaveProbs, x)
+			}
 		case "--tokenizer-name-or-path":
 			p.Tokenizer = ref(value)
 		case "--tokenizer-type":
@@ -94,7 +109,7 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 			p.Pack = true
 		case "--merge-group-keys":
 			p.MergeGroupKeys = values
-		case "--seq-length", "--n-subs", "--workers":
+		case "--seq-length", "--n-subs", "--workers", "--max-samples", "--seed":
 			n, err := strconv.Atoi(value)
 			if err != nil {
 				return nil, err
@@ -104,6 +119,10 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 				p.SeqLength = n
 			case "--n-subs":
 				p.Subsets = n
+			case "--max-samples":
+				p.MaxSamples = int64(n)
+			case "--seed":
+				p.Seed = int64(n)
 			default:
 				p.Workers = n
 			}

@@ -16,8 +16,9 @@ type Params struct {
 	Tokenizer artifact.Ref   `yaml:"tokenizer" alias:"tokenizer_name_or_path" kind:"hf-model,tokenizer" doc:"directory of the tokenizer"`
 	TokenizerFiles
 
-	Sources   []Source          `yaml:"sources" doc:"in place of input: several parts of the data, each read in its own way, in order"`
-	Mix       string            `yaml:"mix" alias:"mix_strategy" enum:"concat,interleave_under,interleave_over" default:"concat" doc:"order of sources: one after another, or record by record, drawn by weight, until the first of them ends (under) or until all have ended once (over; those that end begin anew)"`
+	Sources []Source `yaml:"sources" doc:"in place of input: several parts of the data, each read in its own way, in order"`
+	Mix     string   `yaml:"mix" alias:"mix_strategy" enum:"concat,interleave_under,interleave_over" default:"concat" doc:"order of sources: one after another, or record by record, drawn by weight, until the first of them ends (under) or until all have ended once (over; those that end begin anew)"`
+	Datasets
 	Seed      int64             `yaml:"seed" default:"1234" doc:"chooses records where a weight takes some of a source's, and draws sources to interleave"`
 	Filter    string            `yaml:"filter" doc:"expression over columns that a record must fulfil: len(output) > 10 and lang == 'en'; row['a b'] is a column whose name is no word"`
 	Map       map[string]string `yaml:"map" doc:"columns to make of the others, by name: {text: title + ' ' + body}"`
@@ -57,7 +58,7 @@ func (p *Params) check(k handler.Kind) error {
 		return bad("input names no data").WithHint("input: data.jsonl, or sources with an input each")
 	case len(p.Input) > 0 && len(p.Sources) > 0:
 		return bad("input and sources are both given").WithHint("name input in a source of its own")
-	case p.Mix != mixConcat && p.Mix != "" && len(p.Sources) < 2:
+	case p.Mix != mixConcat && p.Mix != "" && max(len(p.Sources), len(p.Dataset)) < 2:
 		return bad("mix %s needs several sources", p.Mix)
 	case len(p.Input) > 1 && p.compat():
 		return bad("compat rc3 reads one input, have %d", len(p.Input)).WithHint("leave compat out, or put the files into one folder")
@@ -93,6 +94,9 @@ func (p *Params) check(k handler.Kind) error {
 		return bad("dtype auto cannot be had with compat rc3, which always writes int32")
 	}
 	if err := p.TokenizerFiles.check(p, k); err != nil {
+		return err
+	}
+	if err := p.Datasets.check(p, k); err != nil {
 		return err
 	}
 	for i, key := range p.JSONKeys {

@@ -30,7 +30,7 @@ type Source struct {
 // all are the sources with what the stage's parameters say for all of them.
 func (p *Params) all() []Source {
 	if len(p.Sources) == 0 {
-		return []Source{{Input: p.Input, Style: p.Style, MapKeys: p.MapKeys, Tags: p.Tags, Filter: p.Filter, Map: p.Map}}
+		return []Source{{Input: p.Input, Style: p.Style, MaxSamples: p.MaxSamples, MapKeys: p.MapKeys, Tags: p.Tags, Filter: p.Filter, Map: p.Map}}
 	}
 	out := slices.Clone(p.Sources)
 	for i := range out {
@@ -50,6 +50,9 @@ func (p *Params) all() []Source {
 		if len(s.Map) == 0 {
 			s.Map = p.Map
 		}
+		if s.MaxSamples == 0 {
+			s.MaxSamples = p.MaxSamples
+		}
 	}
 	return out
 }
@@ -65,6 +68,13 @@ func (s *Source) name() string {
 
 // openSources finds the files of all sources and makes their handlers. left are files that are not read.
 func openSources(p *Params, kind handler.Kind, o handler.Options, events event.Stage) (out []*source, left []string, err error) {
+	if kind.Catalog {
+		own := *p
+		if own.Sources, err = p.fromInfo(events); err != nil {
+			return nil, nil, err
+		}
+		p = &own
+	}
 	for i, given := range p.all() {
 		s := &source{name: given.name(), weight: 1, limit: given.MaxSamples, options: record.Options{Missing: p.compat()}}
 		if given.Weight != nil {

@@ -24,7 +24,9 @@ type Kind struct {
 	Tagged bool
 	// Keyed kinds write one index for each of Options.Keys.
 	Keyed bool
-	New   func(Options) (Handler, error)
+	// Catalog kinds read data sets that a dataset_info.json describes, each by the handler of its style.
+	Catalog bool
+	New     func(Options) (Handler, error)
 }
 
 // Options configure a handler.
