@@ -3,14 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/belay-ml/belay/testdata/goldens"
 )
 
 // preprocessing is a case.json of the preprocessing goldens: a command line of the reference.
@@ -22,10 +19,8 @@ type preprocessing struct {
 
 // with translates the reference's command line. missing names an option that the stage does not have, refused
 // a value that has no counterpart because the reference refuses it.
-func (c preprocessing) with(dir string) (args []string, values map[string]string, missing, refused string) {
-	values = map[string]string{}
+func (c preprocessing) with(dir string) (args []string, missing, refused string) {
 	add := func(name, v string) {
-		values[name] = v
 		args = append(args, "--with", name+"="+v)
 	}
 	add("compat", "rc3")
@@ -89,7 +84,7 @@ func (c preprocessing) with(dir string) (args []string, values map[string]string
 			missing = option
 		}
 	}
-	return args, values, missing, refused
+	return args, missing, refused
 }
 
 func TestGoldenPreprocessCommand(t *testing.T) {
@@ -97,10 +92,7 @@ func TestGoldenPreprocessCommand(t *testing.T) {
 	eachCase(t, "preprocess", "case.json", func(t *testing.T, dir string) {
 		var c preprocessing
 		load(t, filepath.Join(dir, "case.json"), &c)
-		args, values, missing, refused := c.with(dir)
-		if why := pendingPreprocessing(c, values, missing); why != "" && goldens.Pending() {
-			t.Skip("pending: " + why)
-		}
+		args, missing, refused := c.with(dir)
 		if refused != "" && c.Expect == "error" {
 			return
 		}
@@ -133,18 +125,4 @@ func TestGoldenPreprocessCommand(t *testing.T) {
 			}
 		}
 	})
-}
-
-// pendingPreprocessing says what a case needs that is not built yet.
-func pendingPreprocessing(c preprocessing, values map[string]string, missing string) string {
-	ok := c.Expect == "ok"
-	switch ext := filepath.Ext(values["input"]); {
-	case missing != "":
-		return "option " + missing
-	case values["merge_group_keys"] != "":
-		return ""
-	case ok && (ext == ".parquet" || ext == ".arrow"):
-		return fmt.Sprintf("%s files", ext)
-	}
-	return ""
 }

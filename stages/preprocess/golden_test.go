@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,26 +25,6 @@ type goldenCase struct {
 	Expect   string                     `json:"expect"`
 	Expected map[string]json.RawMessage `json:"expected"`
 }
-
-// pending says why a case stands aside until the capability it needs is built.
-func pending(c goldenCase, dir string) string {
-	p, err := paramsOf(c.Argv, dir)
-	var what unsupported
-	switch {
-	case errors.As(err, &what):
-		return what.Error()
-	case err != nil || len(p.MergeGroupKeys) > 0:
-		return ""
-	case c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".parquet"), c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".arrow"):
-		return "columnar files"
-	}
-	return ""
-}
-
-// unsupported is an option of the reference that the stage does not have yet.
-type unsupported string
-
-func (u unsupported) Error() string { return "option " + string(u) }
 
 // paramsOf translates the reference's command line.
 func paramsOf(argv []string, dir string) (*Params, error) {
@@ -143,7 +122,7 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 				}
 			}
 		default:
-			missing = unsupported(argv[i])
+			missing = fmt.Errorf("option %s is not translated", argv[i])
 		}
 		i += len(values)
 	}
@@ -165,9 +144,6 @@ func TestGoldenPreprocess(t *testing.T) {
 			var c goldenCase
 			if err := json.Unmarshal(text, &c); err != nil {
 				t.Fatal(err)
-			}
-			if why := pending(c, dir); why != "" && goldens.Pending() {
-				t.Skip("pending: " + why)
 			}
 			got, err := runCase(t, c, dir)
 			if c.Expect == "error" {

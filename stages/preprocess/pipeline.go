@@ -162,7 +162,7 @@ func (p *pipeline) one(b *batch, it *item) (doc handler.Document, err error) {
 	s := p.sources[it.source]
 	r, looked := it.decoded, it.decoded.Fields != nil
 	if !looked {
-		if r, err = record.Decode(it.raw); err != nil {
+		if r, err = record.Decode(it.raw, s.options); err != nil {
 			return doc, err
 		}
 	}

@@ -169,7 +169,7 @@ func (s *stream) pass(ctx context.Context) (item, error) {
 			return it, nil
 		}
 		keep := false
-		if it.decoded, it.err = record.Decode(it.raw); it.err == nil {
+		if it.decoded, it.err = record.Decode(it.raw, s.options); it.err == nil {
 			it.raw = record.Raw{Place: it.raw.Place}
 			keep, it.err = s.change.Apply(it.decoded)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // Dump writes a value as Python's json.dumps(json.loads(text), ensure_ascii=False) would: one line,
-// ", " and ": " between things, floats in their shortest form.
+// ", " and ": " between things, floats in their shortest form. What JSON has no form for is null.
 func Dump(v any) string { return string(appendValue(nil, v, flat)) }
 
 // Indent writes a value as json.dumps(v, ensure_ascii=False, indent=4) would: an entry a line.
@@ -53,7 +53,7 @@ func appendValue(dst []byte, v any, depth int) []byte {
 		inner++
 	}
 	switch v := v.(type) {
-	case nil:
+	case nil, Opaque:
 		return append(dst, "null"...)
 	case bool:
 		return strconv.AppendBool(dst, v)

@@ -40,7 +40,7 @@ func BenchmarkEncode(b *testing.B) {
 	var parsed []record.Record
 	size := 0
 	for _, raw := range records {
-		r, err := record.Decode(record.Raw{JSON: raw})
+		r, err := record.Decode(record.Raw{JSON: raw}, record.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

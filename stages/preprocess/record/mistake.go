@@ -9,6 +9,7 @@ import (
 const (
 	NotJSON   = "broken JSON"
 	NotUTF8   = "invalid UTF-8"
+	Surrogate = "lone surrogate"
 	WrongType = "wrong type"
 	WrongForm = "wrong shape"
 	TooLong   = "record too large"
