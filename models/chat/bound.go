@@ -116,7 +116,7 @@ func (b *Bound) Encode(d *Dialogue, messages []Message, system, tools string) er
 	if err := b.encode(d, messages, system, tools); err != nil {
 		return err
 	}
-	d.Rounds = d.Rounds[:0]
+	d.Rounds, d.Cut = d.Rounds[:0], false
 	for i, at := 0, 0; i < len(messages); i += 2 {
 		question, answer := d.messages[i], d.messages[i+1]
 		if at == answer && b.compat {

@@ -9,6 +9,7 @@ const Ignored = -100
 type Dialogue struct {
 	IDs    []int32
 	Rounds []Round // in order; an end of text may follow the last (Template.EfficientEOS)
+	Cut    bool    // something did not fit
 
 	text     []byte // of the slot that is being filled
 	messages []int  // where each message's ids end
@@ -102,6 +103,6 @@ func (d *Dialogue) cut(limit int, lastFirst bool) error {
 			rounds = append(rounds, k)
 		}
 	}
-	d.IDs, d.Rounds = ids, rounds
+	d.IDs, d.Rounds, d.Cut = ids, rounds, true
 	return nil
 }

@@ -127,6 +127,7 @@ func newMixer(p *Params, sources []*source) *mixer {
 			even = even && s.weight == sources[0].weight
 		}
 		m.streams = append(m.streams, newStream(s, i, w, p.Seed))
+		m.streams[i].align = p.compat() && m.interleaved
 	}
 	if !even {
 		m.draw = draws(weights, p.Seed)

@@ -37,7 +37,17 @@ func (e *encoder) encodeOne(r record.Record, c *conversation, w *work) (Document
 	if err := e.Template.Encode(d, messages, c.system, c.tools); err != nil {
 		return Document{}, fmt.Errorf("%s: %w", r.Place, err)
 	}
-	return e.sample(d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, e.Learn) }), nil
+	e.finish(d)
+	doc := e.sample(d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, e.Learn) })
+	doc.Cut = d.Cut
+	return doc, nil
+}
+
+// finish ends the document, unless the answer is cut, and so has no end to learn, or fills the limit.
+func (e *encoder) finish(d *chat.Dialogue) {
+	if limit := e.Template.Limit; !d.Cut && (limit == 0 || len(d.IDs) < limit) {
+		d.IDs = e.end(d.IDs)
+	}
 }
 
 // encodePair makes the chosen and the rejected sample; only the last answer of each is learned.
@@ -57,6 +67,7 @@ func (e *encoder) encodePair(r record.Record, c *conversation, w *work) (Documen
 		if err := e.Template.Encode(d, messages[:last+1], c.system, c.tools); err != nil {
 			return doc, fmt.Errorf("%s: %w", r.Place, err)
 		}
+		e.finish(d)
 		ids, mask, labels := e.sequences(d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, chat.LastAnswer) })
 		doc.Sequences = append(doc.Sequences, [][]int32{ids}, [][]int32{mask}, [][]int32{labels})
 	}

@@ -50,7 +50,7 @@ type fields struct {
 	sequences [3][]int32
 }
 
-// sample is a document of one instruction sample: ids, mask, labels, of which the first two are copied.
+// sample is a document of one instruction sample: ids, mask, labels. ids are copied.
 func (e *encoder) sample(ids []int32, label func(dst []int32) []int32) Document {
 	f := &fields{}
 	f.sequences[0], f.sequences[1], f.sequences[2] = e.sequences(ids, label)
@@ -60,17 +60,12 @@ func (e *encoder) sample(ids []int32, label func(dst []int32) []int32) Document 
 	return Document{Sequences: f.fields[:]}
 }
 
-// sequences makes the three sequences of a sample. label appends the labels of ids, without an end of
-// document, which gets its own here.
+// sequences makes the three sequences of a sample; label appends the labels of ids.
 func (e *encoder) sequences(ids []int32, label func(dst []int32) []int32) (own, mask, labels []int32) {
-	all := make([]int32, 2*(len(ids)+1))
-	own = e.end(append(all[:0:len(ids)+1], ids...))
-	n := len(own)
-	labels = label(all[n : n : 2*n])
-	if len(labels) < n {
-		labels = append(labels, own[len(labels):]...)
-	}
-	return own, e.ones(n), labels
+	n := len(ids)
+	all := make([]int32, 2*n)
+	own = append(all[:0:n], ids...)
+	return own, e.ones(n), label(all[n:n])
 }
 
 // ones is a mask; all of them share their memory, so nobody writes to one.

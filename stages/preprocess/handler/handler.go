@@ -58,6 +58,8 @@ type Handler interface {
 type Document struct {
 	// Sequences holds, for each field, the document's sequences. Fields of one sample are equally long.
 	Sequences [][][]int32
+	// Cut says that a sample was made shorter.
+	Cut bool
 	// Dropped is why there are none.
 	Dropped string
 }

@@ -37,12 +37,15 @@ func (e *encoder) headings(w *work, messages []chat.Message) (ids []int32, n int
 		// text before it by itself, though at the seam a token may span both.
 		before := full[:strings.LastIndex(full, headingAnswer)] + headingAnswer + "\n"
 		w.more = e.Tokenizer.Encode(w.more[:0], before, true)
-		return w.ids, min(len(w.more), len(w.ids))
+		n = min(len(w.more), len(w.ids))
+		w.ids = e.end(w.ids)
+		return w.ids, n
 	}
 	w.more = e.Tokenizer.Encode(w.more[:0], full[:prompt], true)
 	for n < min(len(w.ids), len(w.more)) && w.ids[n] == w.more[n] {
 		n++
 	}
+	w.ids = e.end(w.ids)
 	return w.ids, n
 }
 
