@@ -7,68 +7,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/belay-ml/belay/models/tok"
+	"github.com/belay-ml/belay/models/tok/toktest"
 )
 
-// letters is a tokenizer with an id for each byte and for each added token.
-type letters struct {
-	added   []string
-	special tok.Special
+func newLetters() toktest.Letters {
+	return toktest.New("[gMASK]", "sop", "<|user|>", "<|assistant|>", "<|system|>", "<|observation|>")
 }
 
-func (l letters) Encode(dst []int32, text string, special bool) []int32 {
-next:
-	for len(text) > 0 {
-		for i, a := range l.added {
-			if rest, ok := strings.CutPrefix(text, a); ok {
-				dst, text = append(dst, int32(256+i)), rest
-				continue next
-			}
-		}
-		dst, text = append(dst, int32(text[0])), text[1:]
-	}
-	return dst
-}
-
-func (l letters) Decode(ids []int32, skip bool) string {
-	var b strings.Builder
-	for _, id := range ids {
-		b.WriteString(l.Token(id))
-	}
-	return b.String()
-}
-
-func (l letters) Token(id int32) string {
-	if id < 256 {
-		return string([]byte{byte(id)})
-	}
-	return l.added[id-256]
-}
-
-func (l letters) VocabSize() int       { return 256 + len(l.added) }
-func (l letters) Special() tok.Special { return l.special }
-func (l letters) ID(token string) (int32, bool) {
-	for i, a := range l.added {
-		if a == token {
-			return int32(256 + i), true
-		}
-	}
-	return 0, false
-}
-
-func (l letters) Add(text string) (tok.Tokenizer, int32) {
-	if id, ok := l.ID(text); ok {
-		return l, id
-	}
-	l.added = append(l.added[:len(l.added):len(l.added)], text)
-	return l, int32(255 + len(l.added))
-}
-
-func newLetters() letters {
-	l := letters{
-		added:   []string{"<s>", "</s>", "[gMASK]", "sop", "<|user|>", "<|assistant|>", "<|system|>", "<|observation|>"},
-		special: tok.Special{BOS: 256, EOS: 257, PAD: -1, UNK: -1},
-	}
-	return l
+// withSop is newLetters with the token that GLM-4's prefix has.
+func withSop() toktest.Letters {
+	return toktest.New("[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|system|>", "<|observation|>")
 }
 
 func bind(t *testing.T, name string, tk tok.Tokenizer, o Options) *Bound {
@@ -150,7 +98,7 @@ func TestEveryBuiltInTemplateEncodesADialogue(t *testing.T) {
 			t.Parallel()
 			tk := newLetters()
 			if name == "glm4" { // its prefix is text
-				tk.added = append(tk.added[:3:3], append([]string{"<sop>"}, tk.added[4:]...)...)
+				tk = withSop()
 			}
 			b := bind(t, name, tk, Options{})
 			d := encode(t, b, messages, "S", "")
@@ -255,7 +203,7 @@ func TestDefectToolsAreToldInTheModelsOwnForm(t *testing.T) {
 	} {
 		tk := newLetters()
 		if c.template == "glm4" {
-			tk.added = append(tk.added[:3:3], append([]string{"<sop>"}, tk.added[4:]...)...)
+			tk = withSop()
 		}
 		b := bind(t, c.template, tk, Options{Compat: c.compat})
 		d := encode(t, b, []Message{{User, "x"}, {Assistant, "y"}}, c.system, someTools)
@@ -309,9 +257,7 @@ func TestWhatIsLearnedIsChosen(t *testing.T) {
 		{"glm4", Answers, "[gMASK]<sop><|user|>\na<|assistant|>{\nb</s>}\nc<|assistant|>{\nd</s>}"},
 		{"glm4", LastAnswer, "[gMASK]<sop><|user|>\na<|assistant|>\nb<|user|>\nc<|assistant|>{\nd</s>}"},
 	} {
-		tk := newLetters()
-		tk.added = append(tk.added[:3:3], append([]string{"<sop>"}, tk.added[4:]...)...)
-		b := bind(t, c.template, tk, Options{})
+		b := bind(t, c.template, withSop(), Options{})
 		if diff := cmp.Diff(c.want, render(b, encode(t, b, messages, "", ""), c.learn)); diff != "" {
 			t.Errorf("%s, %d (-want +got):\n%s", c.template, c.learn, diff)
 		}
@@ -366,8 +312,8 @@ func TestADialogueMayBeUsedAgain(t *testing.T) {
 func TestATemplateThatDoesNotFitIsRefused(t *testing.T) {
 	t.Parallel()
 	tk := newLetters()
-	tk.special.BOS = -1
-	tk.added = tk.added[:2]
+	tk.Roles.BOS = -1
+	tk.Added = tk.Added[:2]
 	for _, c := range []struct {
 		name   string
 		compat bool
@@ -393,7 +339,7 @@ func TestATemplateThatDoesNotFitIsRefused(t *testing.T) {
 func TestDefectATemplateWithBOSWorksWithoutOne(t *testing.T) {
 	t.Parallel()
 	tk := newLetters()
-	tk.special.BOS = -1
+	tk.Roles.BOS = -1
 	b := bind(t, "mistral", tk, Options{})
 	if got, want := source(b, encode(t, b, []Message{{User, "x"}, {Assistant, "y"}}, "", ""), 0), "[INST] x [/INST]"; got != want || !b.LacksBOS() {
 		t.Errorf("%q, lacks bos: %v; want %q", got, b.LacksBOS(), want)

@@ -17,8 +17,13 @@ func alpacaPretrainKind() Kind {
 // alpacaPretrain writes a fixed dialogue text around each record.
 type alpacaPretrain struct{ *encoder }
 
-func (alpacaPretrain) Fields() []string   { return []string{"text"} }
-func (alpacaPretrain) Optional() []string { return []string{"input"} }
+func (alpacaPretrain) Fields() []string { return []string{"text"} }
+func (h alpacaPretrain) Optional() []string {
+	if h.Compat {
+		return nil
+	}
+	return []string{"input"}
+}
 
 func (h alpacaPretrain) Columns() []string {
 	if h.Compat {

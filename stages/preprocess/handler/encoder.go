@@ -10,7 +10,6 @@ import (
 type encoder struct {
 	Options
 	idle sync.Pool // of *work
-	mask []int32   // ones
 }
 
 // work is the memory of one Encode.
@@ -22,13 +21,12 @@ type work struct {
 	text     []byte
 }
 
-// maskLength is the length up to which samples share their mask.
-const maskLength = 1 << 16
+// mask is what samples of up to 65536 ids share; nobody writes to it.
+var mask = sync.OnceValue(func() []int32 { return ones(1 << 16) })
 
 func newEncoder(o Options) *encoder {
 	e := &encoder{Options: o}
 	e.idle.New = func() any { return new(work) }
-	e.mask = ones(maskLength)
 	return e
 }
 
@@ -65,13 +63,13 @@ func (e *encoder) sequences(ids []int32, label func(dst []int32) []int32) (own, 
 	n := len(ids)
 	all := make([]int32, 2*n)
 	own = append(all[:0:n], ids...)
-	return own, e.ones(n), label(all[n:n])
+	return own, maskOf(n), label(all[n:n])
 }
 
-// ones is a mask; all of them share their memory, so nobody writes to one.
-func (e *encoder) ones(n int) []int32 {
-	if n <= len(e.mask) {
-		return e.mask[:n:n]
+// maskOf is n ones.
+func maskOf(n int) []int32 {
+	if all := mask(); n <= len(all) {
+		return all[:n:n]
 	}
 	return ones(n)
 }

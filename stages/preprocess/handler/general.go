@@ -23,7 +23,12 @@ func (h general) Columns() []string {
 	return []string{"instruction", "output"}
 }
 
-func (h general) Optional() []string { return []string{"input"} }
+func (h general) Optional() []string {
+	if h.Compat {
+		return nil
+	}
+	return []string{"input"}
+}
 
 func (h general) Encode(r record.Record) (Document, error) {
 	text, why, err := h.texts(r, []string{"instruction", "input", "output"})

@@ -135,7 +135,7 @@ func (h mossMultiTurn) Encode(r record.Record) (Document, error) {
 	ids, labels = append(ids, h.EOD), append(labels, h.EOD)
 	w.ids, w.more = ids, labels
 	doc := Document{Sequences: make([][][]int32, 3)}
-	for i, s := range [][]int32{slices.Clone(ids), h.ones(len(ids)), slices.Clone(labels)} {
+	for i, s := range [][]int32{slices.Clone(ids), maskOf(len(ids)), slices.Clone(labels)} {
 		doc.Sequences[i] = [][]int32{s}
 	}
 	return doc, nil
