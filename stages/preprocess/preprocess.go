@@ -25,7 +25,7 @@ type Stage struct{}
 func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:    "preprocess",
-		Version: 1,
+		Version: 2,
 		Doc:     "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
 		Params:  Params{},
 		Outputs: []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
@@ -160,12 +160,12 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	return m, nil
 }
 
-// tellTaken says which columns were read without being asked for.
+// tellTaken says which columns were read without being asked for, where the reference would pass over them.
 func tellTaken(p *pipeline, events event.Stage) {
 	var taken []string
 	for i, s := range p.sources {
 		for _, c := range s.handler.Optional() {
-			if slices.Contains(p.seen[i], c) && !slices.Contains(taken, c) {
+			if c != "input" && slices.Contains(p.seen[i], c) && !slices.Contains(taken, c) {
 				taken = append(taken, c)
 			}
 		}
