@@ -368,3 +368,39 @@ func TestMistakesInATemplateFileAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// The template's own system text, a call and what it gave back.
+func TestEveryBuiltInTemplateWritesCallsAndObservations(t *testing.T) {
+	t.Parallel()
+	messages := []Message{{User, "hi"}, {Function, `{"name":"f","arguments":{"a":1}}`}, {Observation, "ok"}, {Assistant, "by"}}
+	want := map[string]string{
+		"default":         "Human: hi\nAssistant: {Action: f\nAction Input: {\"a\": 1}</s>}\nHuman: ok\nAssistant: {by</s>}",
+		"empty":           "hi{Action: f\nAction Input: {\"a\": 1}</s>}ok{by}",
+		"alpaca":          "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\nhi\n\n### Response:\n{Action: f\nAction Input: {\"a\": 1}</s>}\n\n### Instruction:\nok\n\n### Response:\n{by</s>}",
+		"chatml":          "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n{Action: f\nAction Input: {\"a\": 1}<|im_end|>}\n<|im_start|>tool\nok<|im_end|>\n<|im_start|>assistant\n{by<|im_end|>}",
+		"chatml_de":       "<|im_start|>system\nDu bist ein freundlicher und hilfsbereiter KI-Assistent.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n{Action: f\nAction Input: {\"a\": 1}<|im_end|>}\n<|im_start|>tool\nok<|im_end|>\n<|im_start|>assistant\n{by<|im_end|>}",
+		"qwen":            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n{Action: f\nAction Input: {\"a\": 1}<|im_end|>}\n<|im_start|>tool\nok<|im_end|>\n<|im_start|>assistant\n{by<|im_end|>}",
+		"llama2":          "<s>[INST] hi [/INST]{Action: f\nAction Input: {\"a\": 1}</s>}<s>[INST] ok [/INST]{by</s>}",
+		"llama3":          "<s><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n{Action: f\nAction Input: {\"a\": 1}<|eot_id|>}<|start_header_id|>tool<|end_header_id|>\n\nok<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n{by<|eot_id|>}",
+		"mistral":         "<s>[INST] hi [/INST]{Action: f\nAction Input: {\"a\": 1}</s>}[INST] ok [/INST]{by</s>}",
+		"mixtral":         "<s>[INST] hi [/INST]{Action: f\nAction Input: {\"a\": 1}</s>}[INST] ok [/INST]{by</s>}",
+		"gemma":           "<s><start_of_turn>user\nhi<end_of_turn>\n<start_of_turn>model\n{Action: f\nAction Input: {\"a\": 1}</s>}end_of_turn>\n<start_of_turn>tool\nok<end_of_turn>\n<start_of_turn>model\n{by</s>}",
+		"chatglm2":        "[gMASK]sop[Round 0]\n\n问：hi\n\n答：{Action: f\nAction Input: {\"a\": 1}</s>}\n[Round 1]\n\n问：ok\n\n答：{by</s>}",
+		"chatglm3":        "[gMASK]sop<|user|>\nhi<|assistant|>{f\n{\"a\": 1}</s>}\nok<|assistant|>{\nby</s>}",
+		"chatglm3_system": "[gMASK]sop<|system|>\nYou are ChatGLM3, a large language model trained by Zhipu.AI. Follow the user's instructions carefully. Respond using markdown.<|user|>\nhi<|assistant|>{f\n{\"a\": 1}</s>}\nok<|assistant|>{\nby</s>}",
+		"glm4":            "[gMASK]<sop><|user|>\nhi<|assistant|>{f\n{\"a\": 1}</s>}\nok<|assistant|>{\nby</s>}",
+	}
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tk := newLetters()
+			if name == "glm4" {
+				tk = withSop()
+			}
+			b := bind(t, name, tk, Options{})
+			if diff := cmp.Diff(want[name], render(b, encode(t, b, messages, "", ""), Answers)); diff != "" {
+				t.Errorf("text (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
