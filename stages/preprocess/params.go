@@ -73,9 +73,9 @@ func (p *Params) check(k handler.Kind) error {
 		return bad("style %s needs a template", k.Style).WithHint("template: qwen, or another one of the model")
 	case !k.Templated && p.Template != "":
 		return bad("template %s means nothing with style %s, which has a fixed text", p.Template, k.Style).WithHint("leave template out, or use style alpaca or sharegpt")
-	case !k.Keyed && len(p.JSONKeys) > 0:
+	case !k.Keyed && len(p.JSONKeys) > 0 && !p.compat():
 		return bad("json_keys means nothing with style %s", k.Style).WithHint("style pretrain reads json_keys; the others read fixed columns (map_keys)")
-	case !k.Templated && len(p.MapKeys) > 0:
+	case !k.Templated && len(p.MapKeys) > 0 && !p.compat():
 		return bad("map_keys means nothing with style %s", k.Style).WithHint("json_keys names the columns of style pretrain")
 	case !k.Tagged && len(p.Tags) > 0:
 		return bad("tags means nothing with style %s", k.Style)

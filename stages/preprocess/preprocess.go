@@ -77,7 +77,7 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	if err := p.check(kind); err != nil {
 		return m, err
 	}
-	p.report(in.Events)
+	p.report(p, kind, in.Events)
 	o, pad, err := options(p, kind, in.Events)
 	if err != nil {
 		return m, err
