@@ -113,11 +113,8 @@ func detect(s *source, given *Source, kind handler.Kind, o handler.Options, even
 		}
 		if lacks {
 			given.MapKeys = map[string]string{"messages": name}
-			if err := c.optional(given.MapKeys, kind.Pairs); err != nil {
+			if err := c.system(given.MapKeys); err != nil {
 				return err
-			}
-			if slices.Contains(c.names, "tools") {
-				given.MapKeys["tools"] = "tools"
 			}
 		}
 		if len(given.Tags) == 0 {
@@ -180,7 +177,7 @@ func (c columns) exchange(pairs bool) (map[string]string, error) {
 		if ask == "" || !slices.Contains(c.names, "chosen") || !slices.Contains(c.names, "rejected") {
 			return nil, nil
 		}
-		return keys, c.optional(keys, true)
+		return keys, c.system(keys)
 	}
 	if keys["response"], err = c.one("response", answerNames); err != nil {
 		return nil, err
@@ -189,17 +186,14 @@ func (c columns) exchange(pairs bool) (map[string]string, error) {
 		return nil, nil // the missing columns are named when the records are read
 	}
 	keys["query"] = context
-	if slices.Contains(c.names, "history") {
-		keys["history"] = "history"
-	}
-	return keys, c.optional(keys, false)
+	return keys, c.system(keys)
 }
 
-// optional finds the column of the system text. Where a style reads one unasked, must says that there is none.
-func (c columns) optional(keys map[string]string, must bool) error {
-	system, err := c.one("system", systemNames)
-	if system != "" || must {
-		keys["system"] = system
+// system finds the column of the system text. Columns named as their roles need no mapping.
+func (c columns) system(keys map[string]string) error {
+	name, err := c.one("system", systemNames)
+	if name != "" && name != "system" {
+		keys["system"] = name
 	}
 	return err
 }

@@ -31,5 +31,12 @@
 //     is not dropped; longer ones are dropped or cut, by on_long, and counted;
 //   - a record that is left out leaves no empty document, and its place does not affect other columns;
 //   - padding is the tokenizer's pad id with mask 0 (RC3: id 0 with mask 1);
-//   - what package handler lists: history, empty records, doubled ends of documents, placeholders.
+//   - what package handler lists (TestDefects): history, empty and null fields, doubled ends of documents, masks that end
+//     where the answer begins, and package chat: placeholders in messages, ChatGLM's tools, templates with bos.
+//
+// # Options of the reference
+//
+// All of its script's options are parameters or aliases of one. Those that change nothing say so when they are given
+// (Reference); what cannot be had is refused with the way out. Data sets of a dataset_info.json (Datasets) become
+// sources, interleaved by the numbers that numpy's generator draws from the same seed (pcg64).
 package preprocess

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 )
 
 // The words of the parameter mix.
@@ -112,20 +111,25 @@ func (m *mixer) close() {
 	}
 }
 
-// draws picks streams by their weights.
+// draws picks streams by their weights, as interleave_datasets of the datasets library does with the same seed.
 func draws(weights []float64, seed int64) func() int {
-	r := rand.New(rand.NewPCG(uint64(seed), ^uint64(0)))
+	g := newPCG64(uint64(seed))
+	bounds := make([]float64, len(weights))
 	sum := 0.0
-	for _, w := range weights {
+	for i, w := range weights {
 		sum += w
+		bounds[i] = sum
+	}
+	for i := range bounds {
+		bounds[i] /= sum
 	}
 	return func() int {
-		x := r.Float64() * sum
-		for i, w := range weights {
-			if x -= w; x < 0 {
+		x := g.float64()
+		for i, b := range bounds {
+			if x < b {
 				return i
 			}
 		}
-		return len(weights) - 1
+		return len(bounds) - 1
 	}
 }

@@ -53,6 +53,8 @@ type pipeline struct {
 	tolerance *tolerance
 	// examples are the first records left out, by reason.
 	examples map[string]string
+	// seen are the columns of each source, once it is read.
+	seen [][]string
 	// collect takes the documents in input order; read is the number of bytes behind them.
 	collect func(docs []handler.Document, read int64) error
 }
@@ -190,14 +192,14 @@ const filtered = "filter"
 // collector hands documents on in order and watches for columns that never come.
 type collector struct {
 	*pipeline
-	seen    [][]string
 	counts  []int // records by source
 	records int
 	docs    []handler.Document
 }
 
 func newCollector(p *pipeline) *collector {
-	return &collector{pipeline: p, seen: make([][]string, len(p.sources)), counts: make([]int, len(p.sources))}
+	p.seen = make([][]string, len(p.sources))
+	return &collector{pipeline: p, counts: make([]int, len(p.sources))}
 }
 
 func (c *collector) take(b *batch) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
@@ -13,7 +14,6 @@ import (
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/models/tok"
-	"github.com/belay-ml/belay/models/tok/open"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
@@ -25,7 +25,7 @@ type Stage struct{}
 func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:    "preprocess",
-		Version: 1,
+		Version: 2,
 		Doc:     "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
 		Params:  Params{},
 		Outputs: []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
@@ -77,7 +77,8 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	if err := p.check(kind); err != nil {
 		return m, err
 	}
-	o, pad, err := options(p, kind)
+	p.report(p, kind, in.Events)
+	o, pad, err := options(p, kind, in.Events)
 	if err != nil {
 		return m, err
 	}
@@ -109,6 +110,9 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 		collect: func(docs []handler.Document, read int64) error {
 			for _, d := range docs {
 				counts.records++
+				if d.Cut {
+					counts.truncated++
+				}
 				if d.Dropped != "" {
 					counts.drop(d.Dropped)
 				} else if err := to.add(d); err != nil {
@@ -132,6 +136,7 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	if counts.samples == 0 && !p.compat() {
 		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.records, reasons(counts.dropped))
 	}
+	tellTaken(pipe, in.Events)
 	indexes, err := to.close()
 	if err != nil {
 		return m, err
@@ -155,6 +160,21 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	return m, nil
 }
 
+// tellTaken says which columns were read without being asked for, where the reference would pass over them.
+func tellTaken(p *pipeline, events event.Stage) {
+	var taken []string
+	for i, s := range p.sources {
+		for _, c := range s.handler.Optional() {
+			if c != "input" && slices.Contains(p.seen[i], c) && !slices.Contains(taken, c) {
+				taken = append(taken, c)
+			}
+		}
+	}
+	if len(taken) > 0 {
+		events.Info("columns are read by their names; map_keys with an empty name leaves one out", map[string]any{"columns": taken})
+	}
+}
+
 // lookup finds the handler; the reference takes any unknown name for running text.
 func lookup(p *Params, events event.Stage) (handler.Kind, error) {
 	kind, err := handler.Lookup(p.Style)
@@ -166,27 +186,23 @@ func lookup(p *Params, events event.Stage) (handler.Kind, error) {
 }
 
 // options opens the tokenizer and fits the template to it.
-func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err error) {
-	var t tok.Tokenizer
-	if t, err = open.Dir(p.Tokenizer.Path); err != nil {
+func options(p *Params, kind handler.Kind, events event.Stage) (o handler.Options, pad int32, err error) {
+	t, err := p.openTokenizer()
+	if err != nil {
 		return o, 0, err
 	}
 	sp := t.Special()
 	o = handler.Options{
 		Tokenizer: t, EOD: sp.EOS, AppendEOD: p.AppendEOD, Keys: p.JSONKeys,
-		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(),
+		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(), Learn: p.learn(),
 	}
 	pad = sp.PAD
 	if kind.Keyed && len(o.Keys) == 0 {
 		o.Keys = []string{"text"}
 	}
 	if kind.Templated {
-		tmpl, err := chat.Load(p.Template)
-		if err != nil {
-			return o, 0, fault.Wrap(fault.Recipe, err)
-		}
-		if o.Template, err = tmpl.Bind(t, chat.Options{Compat: p.compat()}); err != nil {
-			return o, 0, fault.Wrap(fault.Recipe, err)
+		if o.Template, err = bind(p, t, events); err != nil {
+			return o, 0, err
 		}
 		o.Tokenizer, o.EOD, pad = o.Template.Tokenizer(), o.Template.EOS(), o.Template.PAD()
 	}
@@ -198,6 +214,34 @@ func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err er
 		pad = max(o.EOD, 0)
 	}
 	return o, pad, nil
+}
+
+// bind fits the template to the tokenizer and tells what does not fit well.
+func bind(p *Params, t tok.Tokenizer, events event.Stage) (*chat.Bound, error) {
+	tmpl, err := chat.Load(p.Template)
+	if err != nil {
+		return nil, fault.Wrap(fault.Recipe, err)
+	}
+	o := chat.Options{Compat: p.compat(), LastFirst: p.MaskHistory}
+	if p.OnLong == proportional {
+		o.Limit = p.SeqLength
+	}
+	b, err := tmpl.Bind(t, o)
+	if err != nil {
+		return nil, fault.Wrap(fault.Recipe, err)
+	}
+	if b.LacksBOS() {
+		events.Warn("the template begins with the bos token and the tokenizer has none: it is left out", map[string]any{"template": p.Template})
+	}
+	if have, want := t.VocabSize(), b.Tokenizer().VocabSize(); want > have {
+		var added []string
+		for id := have; id < want; id++ {
+			added = append(added, b.Tokenizer().Token(int32(id)))
+		}
+		events.Warn("the template needs tokens that the tokenizer lacks: the model must have embeddings for their ids",
+			map[string]any{"template": p.Template, "tokens": added, "first_id": have, "vocab_size": want})
+	}
+	return b, nil
 }
 
 func newSink(p *Params, t *target) (sink, error) {

@@ -424,7 +424,7 @@ func TestParametersThatMeanNothingAreRefused(t *testing.T) {
 		"json_keys means nothing with style general":                            {Style: "general", JSONKeys: []string{"a"}},
 		"map_keys means nothing with style pretrain":                            {Style: "pretrain", MapKeys: map[string]string{"a": "b"}},
 		`map_keys: unknown key "prompts", want history, prompt, query, `:        {Style: "alpaca", Template: "qwen", MapKeys: map[string]string{"prompts": "b"}},
-		`tags: unknown tag "role", want role_tag, content_tag, `:                {Style: "sharegpt", Template: "qwen", Tags: map[string]string{"role": "b"}},
+		`tags: unknown tag "role", want assistant_tag, `:                        {Style: "sharegpt", Template: "qwen", Tags: map[string]string{"role": "b"}},
 		"pack needs seq_length":                                                 {Style: "alpaca", Template: "qwen", Pack: true},
 		"pack means nothing with style pretrain":                                {Style: "pretrain", Pack: true, SeqLength: 8},
 		"on_long drop needs seq_length":                                         {Style: "pretrain", OnLong: "drop"},

@@ -30,7 +30,7 @@ type Source struct {
 // all are the sources with what the stage's parameters say for all of them.
 func (p *Params) all() []Source {
 	if len(p.Sources) == 0 {
-		return []Source{{Input: p.Input, Style: p.Style, MapKeys: p.MapKeys, Tags: p.Tags, Filter: p.Filter, Map: p.Map}}
+		return []Source{{Input: p.Input, Style: p.Style, MaxSamples: p.MaxSamples, MapKeys: p.MapKeys, Tags: p.Tags, Filter: p.Filter, Map: p.Map}}
 	}
 	out := slices.Clone(p.Sources)
 	for i := range out {
@@ -50,6 +50,9 @@ func (p *Params) all() []Source {
 		if len(s.Map) == 0 {
 			s.Map = p.Map
 		}
+		if s.MaxSamples == 0 {
+			s.MaxSamples = p.MaxSamples
+		}
 	}
 	return out
 }
@@ -65,6 +68,13 @@ func (s *Source) name() string {
 
 // openSources finds the files of all sources and makes their handlers. left are files that are not read.
 func openSources(p *Params, kind handler.Kind, o handler.Options, events event.Stage) (out []*source, left []string, err error) {
+	if kind.Catalog {
+		own := *p
+		if own.Sources, err = p.fromInfo(events); err != nil {
+			return nil, nil, err
+		}
+		p = &own
+	}
 	for i, given := range p.all() {
 		s := &source{name: given.name(), weight: 1, limit: given.MaxSamples, options: record.Options{Missing: p.compat(), Repeats: p.compat()}}
 		if given.Weight != nil {
@@ -101,6 +111,7 @@ func openSources(p *Params, kind handler.Kind, o handler.Options, events event.S
 			return nil, nil, fault.New(fault.Recipe, "sources[%d]: style %s writes the fields %s, the first source writes %s", i, own.Style,
 				strings.Join(s.handler.Fields(), ", "), strings.Join(out[0].handler.Fields(), ", "))
 		}
+		s.options.Columns = s.reads()
 		out = append(out, s)
 	}
 	if len(left) > 0 {
@@ -126,6 +137,7 @@ func newMixer(p *Params, sources []*source) *mixer {
 			even = even && s.weight == sources[0].weight
 		}
 		m.streams = append(m.streams, newStream(s, i, w, p.Seed))
+		m.streams[i].align = p.compat() && m.interleaved
 	}
 	if !even {
 		m.draw = draws(weights, p.Seed)
@@ -142,6 +154,14 @@ type source struct {
 	limit   int64   // of records after filter, 0 for none
 	change  *rowexpr.Rows
 	handler handler.Handler
+}
+
+// reads are the columns that anything of a record is asked for; nil is all.
+func (s *source) reads() []string {
+	if s.change.Whole() {
+		return nil
+	}
+	return slices.Concat(s.handler.Columns(), s.handler.Optional(), s.change.Columns())
 }
 
 // needed are the columns that the source's data must have.

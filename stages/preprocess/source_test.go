@@ -315,7 +315,8 @@ func TestColumnsAreRecognisedByTheirNames(t *testing.T) {
 			}
 			at += i
 		}
-		if !strings.Contains(log.String(), "columns are recognised by their names") {
+		// A missing input is no reason to look for other names.
+		if name != "no input" && !strings.Contains(log.String(), "columns are recognised by their names") {
 			t.Errorf("%s: no warning: %s", name, &log)
 		}
 	}

@@ -41,6 +41,7 @@ type stream struct {
 	part  *part // the last pass, when it takes some of the records only
 	ahead *item // what done found
 
+	align    bool  // records that become nothing do not count (compat)
 	passes   int   // ended ones, counting included
 	filtered int64 // records that filter left out, in the first pass
 }
@@ -80,10 +81,26 @@ func (s *stream) take(ctx context.Context) (item, error) {
 			return item{}, io.EOF
 		case err != nil:
 			return item{}, err
-		case s.part == nil || s.part.takes(s.rand):
+		case (s.part == nil || s.part.takes(s.rand)) && s.aligned(&it):
 			return it, nil
 		}
 	}
+}
+
+// aligned says whether the reference would take a record into a mix: it sorts out those of which the handler makes
+// nothing before it counts.
+func (s *stream) aligned(it *item) bool {
+	if !s.align || it.err != nil {
+		return true
+	}
+	if it.decoded.Fields == nil {
+		if it.decoded, it.err = record.Decode(it.raw, s.options); it.err != nil {
+			return true
+		}
+		it.raw = record.Raw{Place: it.raw.Place}
+	}
+	doc, err := s.handler.Encode(it.decoded)
+	return err != nil || doc.Dropped == ""
 }
 
 // last begins the pass that takes a part of the records; io.EOF when there is none.

@@ -88,6 +88,11 @@ func (r *Rows) Columns() []string {
 	return r.columns
 }
 
+// Whole says whether expressions look at the whole record.
+func (r *Rows) Whole() bool {
+	return r != nil && (r.filter != nil && r.filter.whole || slices.ContainsFunc(r.makes, func(e *expression) bool { return e.whole }))
+}
+
 // Made are the columns that the expressions make.
 func (r *Rows) Made() []string {
 	if r == nil {
