@@ -63,6 +63,9 @@ func TestMistakesAreNamedWithTheirByte(t *testing.T) {
 		if _, err := Parse([]byte(in)); err == nil || err.Error() != want {
 			t.Errorf("%.20q: error %v, want %q", in, err, want)
 		}
+		if _, err := ParseOwned([]byte(in), false); err == nil || err.Error() != want {
+			t.Errorf("%.20q, owned: error %v, want %q", in, err, want)
+		}
 	}
 }
 
