@@ -2,6 +2,7 @@ package handler_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -452,6 +453,10 @@ func TestDocumentsDoNotShareWhatMayChange(t *testing.T) {
 	}
 	if after := fmt.Sprint(first.Sequences); after != before {
 		t.Errorf("%s became %s", before, after)
+	}
+	third, err := h.Encode(parse(t, `{"instruction": "ccccccccc", "output": "ddddddddddd"}`))
+	if err != nil || slices.Contains(third.Sequences[1][0], 99) {
+		t.Errorf("mask %v, error %v", third.Sequences[1][0], err)
 	}
 }
 
