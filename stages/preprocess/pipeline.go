@@ -254,6 +254,9 @@ func (c *collector) end() error {
 			return err
 		}
 	}
+	if c.tolerance != nil {
+		return c.tolerance.share(c.records, nil)
+	}
 	return nil
 }
 

@@ -27,8 +27,8 @@ type tableReader struct {
 	entry int64
 }
 
-func newArrowReader(in io.Reader, name string, size int64) (*tableReader, error) {
-	a, err := arrowfile.New(in, size)
+func newArrowReader(in io.Reader, name string, size int64, columns []string) (*tableReader, error) {
+	a, err := arrowfile.New(in, size, columns)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}

@@ -57,6 +57,27 @@ func TestOldTimestampsOf96BitsRead(t *testing.T) {
 	}
 }
 
+func TestColumnsThatAreNotWantedAreThereAndNull(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"chats.snappy.parquet", "chats.large.arrow"} {
+		f, err := Open("testdata/"+name, Options{Columns: []string{"lang", "conversations"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		f.Next()
+		raw, err := f.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Decode(raw, Options{})
+		want := `{"id": null, "instruction": null, "conversations": [{"from": "human", "value": "a"}], "tags": null, "matrix": null, "meta": null, "pairs": null, "lang": "zh"}`
+		if got := ordjson.Dump(r.Fields); got != want || err != nil {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+}
+
 // A file that is cut short anywhere is an error that names it, never fewer rows.
 func TestTablesThatAreCutShortAreNamed(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ type Reader struct {
 	size   int64
 
 	names   []string
-	columns []column
+	columns []column // nil for those that are not wanted
 }
 
 // Batch is a stretch of rows.
@@ -41,8 +41,9 @@ type Batch struct {
 	arrays []arrow.Array
 }
 
-// New reads the schema. size is the number of bytes to come, 0 when it is not known.
-func New(in io.Reader, size int64) (r *Reader, err error) {
+// New reads the schema. size is the number of bytes to come, 0 when it is not known. Values of columns that are not
+// wanted are nil; nil wants all.
+func New(in io.Reader, size int64, wanted []string) (r *Reader, err error) {
 	defer recovered(&err)
 	r = &Reader{in: bufio.NewReaderSize(in, 1<<16), memory: &budget{}, size: size}
 	if head, _ := r.in.Peek(len(magic)); string(head) == magic {
@@ -60,6 +61,9 @@ func New(in io.Reader, size int64) (r *Reader, err error) {
 			return nil, fmt.Errorf("column %q stands twice", f.Name)
 		}
 		c, err := columnOf(f.Type, 0)
+		if wanted != nil && !slices.Contains(wanted, f.Name) {
+			c, err = nil, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", f.Name, err)
 		}
@@ -158,6 +162,9 @@ func (b *Batch) Row(i int) (o *ordjson.Object, err error) {
 	defer recovered(&err)
 	o = &ordjson.Object{Keys: b.reader.names, Values: make([]any, len(b.arrays))}
 	for k, a := range b.arrays {
+		if b.reader.columns[k] == nil {
+			continue
+		}
 		if o.Values[k], err = b.reader.columns[k](a, i); err != nil {
 			return nil, fmt.Errorf("column %q: %w", b.reader.names[k], err)
 		}
