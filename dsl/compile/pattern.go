@@ -22,7 +22,8 @@ const (
 // isPattern says whether a path could mean several files.
 func isPattern(text string) bool { return strings.ContainsAny(text, "*?[{") }
 
-// pattern makes sources of the files that a pattern matches, in the order of their paths: * stands for anything in
+// pattern makes sources of the files that a pattern matches, in the order of their paths, or of the pattern itself where
+// it is wrong: * stands for anything in
 // one name, ** for any folders, and {a,b} for either. is is false for text that is no pattern, or that names a file
 // as it stands. Hidden files are left out.
 func (w *inputs) pattern(path, text string, node *ast.Node) (found []any, is bool) {
@@ -35,19 +36,20 @@ func (w *inputs) pattern(path, text string, node *ast.Node) (found []any, is boo
 	}
 	written, pattern := doublestar.SplitPattern(filepath.ToSlash(text))
 	names, err := w.b.matches(beside(dir, written), pattern)
+	itself := []any{engine.Source{Path: beside(dir, text), As: as}}
 	switch {
 	case errors.Is(err, errTooMany):
 		w.ifOn(node, "name a folder, or a pattern that begins with one", "%s: the pattern %s matches too many files, or looks through too many", path, as)
-		return nil, true
+		return itself, true
 	case errors.Is(err, doublestar.ErrBadPattern):
 		w.errorf(node, "", "%s: bad pattern %s", path, as)
-		return nil, true
+		return itself, true
 	case err != nil:
 		w.ifOn(node, "", "%s: pattern %s: %s", path, as, err)
-		return nil, true
+		return itself, true
 	case len(names) == 0:
 		w.ifOn(node, hint, "%s: no file matches the pattern %s", path, as)
-		return nil, true
+		return itself, true
 	}
 	for _, n := range names {
 		n = filepath.FromSlash(n)

@@ -3,13 +3,13 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/belay-ml/belay/stages/preprocess/record/parquetfile"
@@ -88,7 +88,7 @@ func (f *File) open(file *os.File, name string, o Options) error {
 	}
 	switch formats[ext] {
 	case textFormat:
-		f.Reader = newTextReader(&lines{in: in, name: name})
+		f.Reader = newTextReader(newLines(in, name))
 	case csvFormat, tsvFormat:
 		comma := byte(',')
 		if formats[ext] == tsvFormat {
@@ -103,7 +103,7 @@ func (f *File) open(file *os.File, name string, o Options) error {
 		if array {
 			f.Reader = &arrayReader{in: in, name: name}
 		} else {
-			f.Reader = jsonlReader{&lines{in: in, name: name}}
+			f.Reader = jsonlReader{newLines(in, name)}
 		}
 	}
 	return nil

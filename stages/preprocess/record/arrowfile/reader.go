@@ -157,6 +157,17 @@ func recovered(err *error) {
 // Len is the number of rows.
 func (b *Batch) Len() int { return b.rows }
 
+// Bytes is about what the values take.
+func (b *Batch) Bytes() int {
+	n := uint64(0)
+	for k, a := range b.arrays {
+		if b.reader.columns[k] != nil {
+			n += a.Data().SizeInBytes()
+		}
+	}
+	return int(n)
+}
+
 // Row is a row as an object. It may be called from several goroutines.
 func (b *Batch) Row(i int) (o *ordjson.Object, err error) {
 	defer recovered(&err)

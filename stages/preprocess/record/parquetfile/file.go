@@ -41,6 +41,7 @@ type File struct {
 type Block struct {
 	file  *File
 	rows  int
+	bytes int
 	cells [][]cellOf // by leaf
 	first [][]int32  // by leaf, where each row begins, and the end; nil for leaves that have one value a row
 }
@@ -137,6 +138,7 @@ func (f *File) Next() (b *Block, err error) {
 		}
 		bytes += n
 	}
+	b.bytes = bytes
 	f.perRow = bytes / rows
 	f.left -= int64(rows)
 	return b, nil
@@ -187,6 +189,9 @@ func (f *File) closeColumns() {
 
 // Len is the number of rows.
 func (b *Block) Len() int { return b.rows }
+
+// Bytes is about what the values take.
+func (b *Block) Bytes() int { return b.bytes }
 
 // Row is a row as an object. It may be called from several goroutines.
 func (b *Block) Row(i int) (o *ordjson.Object, err error) {
