@@ -69,7 +69,8 @@ func (t *Template) Bind(tk tok.Tokenizer, o Options) (*Bound, error) {
 		}
 	}
 	if b.lacksBOS && o.Compat {
-		return nil, fmt.Errorf("template %s begins with the bos token, and the tokenizer has none; the reference stops there: leave compat out, choose another template, or set bos_token in tokenizer_config.json", t.Name)
+		return nil, fmt.Errorf("template %s begins with the bos token, and the tokenizer has none; the reference stops there: "+
+			"leave compat out, choose another template, or set bos_token in tokenizer_config.json", t.Name)
 	}
 	for _, f := range []struct {
 		slots []Slot

@@ -48,6 +48,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	var m corpus.Manifest
 	var err error
 	if len(p.MergeGroupKeys) > 0 {
+		p.report(p, handler.Kind{Keyed: true, Templated: true}, in.Events)
 		m, err = merge(ctx, p, dir)
 	} else {
 		m, err = encode(ctx, p, in, dir)
