@@ -131,13 +131,11 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 			continue
 		}
 		b.read = p.mix.offset()
-		if err := emit(b); err != nil || b.err != nil {
+		n, last := len(b.items), err != nil
+		if err := emit(b); err != nil || last { // from here on the batch is the worker's
 			return err
 		}
-		if err != nil {
-			return nil
-		}
-		b, bytes = &batch{items: make([]item, 0, len(b.items))}, 0
+		b, bytes = &batch{items: make([]item, 0, n)}, 0
 	}
 }
 
