@@ -74,7 +74,7 @@ func (r *render) record() (record.Record, error) {
 			return record.Record{}, err
 		}
 		if n == r.row {
-			return record.Decode(raw)
+			return record.Decode(raw, record.Options{})
 		}
 	}
 }

@@ -169,12 +169,11 @@ func (d dialogue) named(f chat.Format, generate bool) (show.Sample, error) {
 	case generate:
 		return show.Sample{}, errors.New("--add-generation-prompt: the last message is an answer, and a named template does not go on behind it")
 	}
-	turns, err := f.Encode(messages, system, tools)
-	if err != nil {
+	var out chat.Dialogue
+	if err := f.Encode(&out, messages, system, tools); err != nil {
 		return show.Sample{}, err
 	}
-	ids, labels := f.Flatten(turns)
-	return show.FromIDs(f.Tokenizer(), ids, labels), nil
+	return show.FromIDs(f.Tokenizer(), out.IDs, f.AppendLabels(nil, &out, chat.Answers)), nil
 }
 
 // rounds are the messages in the form of named templates.

@@ -12,13 +12,13 @@ type Format interface {
 	EOS() int32
 	PAD() int32
 	Stops() []int32
-	// Encode writes a conversation of an even number of messages as rounds; a last one without a Target holds
+	// Room is the number of ids to which conversations are cut, 0 for none.
+	Room() int
+	// Encode writes a conversation of an even number of messages to d, as rounds; a last one without a Target holds
 	// what follows the last answer. An empty system text means the format's own; tools is a JSON list or empty.
-	Encode(messages []Message, system, tools string) ([]Turn, error)
-	// Flatten joins rounds to the ids of a training sample and their labels, not shifted. Last is Flatten with
-	// the last answer alone to be learned.
-	Flatten(turns []Turn) (ids, labels []int32)
-	Last(turns []Turn) (ids, labels []int32)
+	Encode(d *Dialogue, messages []Message, system, tools string) error
+	// AppendLabels appends the labels of d, not shifted, to dst.
+	AppendLabels(dst []int32, d *Dialogue, learn Learn) []int32
 	// Prompt writes a conversation that ends with a user's message (or an observation), up to where the model
 	// answers.
 	Prompt(messages []Message, system, tools string) ([]int32, error)

@@ -12,12 +12,11 @@ import (
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/models/tok"
-	"github.com/belay-ml/belay/models/tok/open"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
-	"github.com/belay-ml/belay/stages/preprocess/record"
 )
 
 // Stage is the stage `preprocess`.
@@ -27,7 +26,7 @@ type Stage struct{}
 func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:    "preprocess",
-		Version: 1,
+		Version: 2,
 		Doc:     "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
 		Params:  Params{},
 		Outputs: []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
@@ -50,6 +49,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	var m corpus.Manifest
 	var err error
 	if len(p.MergeGroupKeys) > 0 {
+		p.report(p, handler.Kind{Keyed: true, Templated: true}, in.Events)
 		m, err = merge(ctx, p, dir)
 	} else {
 		m, err = encode(ctx, p, in, dir)
@@ -79,32 +79,20 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	if err := p.check(kind); err != nil {
 		return m, err
 	}
-	o, pad, err := options(p, kind)
+	p.report(p, kind, in.Events)
+	o, pad, err := options(p, kind, in.Events)
 	if err != nil {
 		return m, err
 	}
-	h, err := kind.New(o)
-	if err != nil {
-		return m, fault.Wrap(fault.Recipe, err)
-	}
-	var files, left []string
-	for _, r := range p.Input {
-		f, l, err := record.Files(r.Path, p.compat())
-		if err != nil {
-			return m, err
-		}
-		files, left = append(files, f...), append(left, l...)
-	}
-	if len(left) > 0 {
-		in.Events.Warn("files of other formats are left out", map[string]any{"files": left})
-	}
-	if p.compat() && !slices.IsSorted(files) {
-		in.Events.Warn("compat rc3 reads the folder in the order of the file system, which a copy of it may not have", map[string]any{"files": files})
-	}
-	total, err := totalSize(files)
+	sources, left, err := openSources(p, kind, o, in.Events)
 	if err != nil {
 		return m, err
 	}
+	total, err := totalSize(sources)
+	if err != nil {
+		return m, err
+	}
+	h := sources[0].handler
 
 	counts := newStats(o.Tokenizer)
 	t := &target{
@@ -120,11 +108,13 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 	}
 	defer to.abort()
 	pipe := &pipeline{
-		files: files, handler: h, workers: workers(p, in),
-		options: record.Options{Missing: p.compat()},
+		sources: sources, mix: newMixer(p, sources), workers: workers(p, in), examples: map[string]string{},
 		collect: func(docs []handler.Document, read int64) error {
 			for _, d := range docs {
 				counts.records++
+				if d.Cut {
+					counts.truncated++
+				}
 				if d.Dropped != "" {
 					counts.drop(d.Dropped)
 				} else if err := to.add(d); err != nil {
@@ -135,12 +125,20 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 			return nil
 		},
 	}
+	if p.OnError == "skip" {
+		pipe.tolerance = &tolerance{most: p.MaxErrors, events: in.Events}
+	}
 	if err := pipe.run(ctx); err != nil {
 		return m, err
+	}
+	if n := pipe.mix.filtered(); n > 0 {
+		counts.records += n
+		counts.dropped[filtered] += n
 	}
 	if counts.samples == 0 && !p.compat() {
 		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.records, reasons(counts.dropped))
 	}
+	tellTaken(pipe, in.Events)
 	indexes, err := to.close()
 	if err != nil {
 		return m, err
@@ -153,13 +151,30 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 		Instruction: kind.Instruction, Pairs: kind.Pairs, Packed: p.Pack, SeqLength: p.SeqLength,
 		VocabSize: o.Tokenizer.VocabSize(), EOD: o.EOD, PAD: pad, LeftOut: left,
 		Records: counts.records, Samples: counts.samples, Tokens: counts.tokens, Trained: counts.trained,
-		Truncated: counts.truncated, Dropped: counts.dropped,
+		Truncated: counts.truncated, Dropped: counts.dropped, Examples: pipe.examples,
 		Lengths: counts.lengthSummary(), Histogram: counts.tokenSummary(), Indexes: indexes, Sample: counts.sample,
 	}
-	for _, f := range files {
-		m.Files = append(m.Files, filepath.Base(f))
+	for _, s := range sources {
+		for _, f := range s.files {
+			m.Files = append(m.Files, filepath.Base(f))
+		}
 	}
 	return m, nil
+}
+
+// tellTaken says which columns were read without being asked for, where the reference would pass over them.
+func tellTaken(p *pipeline, events event.Stage) {
+	var taken []string
+	for i, s := range p.sources {
+		for _, c := range s.handler.Optional() {
+			if c != "input" && slices.Contains(p.seen[i], c) && !slices.Contains(taken, c) {
+				taken = append(taken, c)
+			}
+		}
+	}
+	if len(taken) > 0 {
+		events.Info("columns are read by their names; map_keys with an empty name leaves one out", map[string]any{"columns": taken})
+	}
 }
 
 // lookup finds the handler; the reference takes any unknown name for running text.
@@ -173,27 +188,23 @@ func lookup(p *Params, events event.Stage) (handler.Kind, error) {
 }
 
 // options opens the tokenizer and fits the template to it.
-func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err error) {
-	var t tok.Tokenizer
-	if t, err = open.Dir(p.Tokenizer.Path); err != nil {
+func options(p *Params, kind handler.Kind, events event.Stage) (o handler.Options, pad int32, err error) {
+	t, err := p.openTokenizer()
+	if err != nil {
 		return o, 0, err
 	}
 	sp := t.Special()
 	o = handler.Options{
 		Tokenizer: t, EOD: sp.EOS, AppendEOD: p.AppendEOD, Keys: p.JSONKeys,
-		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(),
+		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(), Learn: p.learn(),
 	}
 	pad = sp.PAD
 	if kind.Keyed && len(o.Keys) == 0 {
 		o.Keys = []string{"text"}
 	}
 	if kind.Templated {
-		choice := p.choice()
-		if choice.Now, err = hf.Clock(p.Date); err != nil {
-			return o, 0, fault.Wrap(fault.Recipe, err)
-		}
-		if o.Template, err = hf.Open(t, choice); err != nil {
-			return o, 0, fault.Wrap(fault.Recipe, err)
+		if o.Template, err = bind(p, t, events); err != nil {
+			return o, 0, err
 		}
 		o.Tokenizer, o.EOD, pad = o.Template.Tokenizer(), o.Template.EOS(), o.Template.PAD()
 	}
@@ -205,6 +216,31 @@ func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err er
 		pad = max(o.EOD, 0)
 	}
 	return o, pad, nil
+}
+
+// bind fits the template to the tokenizer and tells what does not fit well.
+func bind(p *Params, t tok.Tokenizer, events event.Stage) (chat.Format, error) {
+	choice := p.choice()
+	var err error
+	if choice.Now, err = hf.Clock(p.Date); err != nil {
+		return nil, fault.Wrap(fault.Recipe, err)
+	}
+	b, err := hf.Open(t, choice)
+	if err != nil {
+		return nil, fault.Wrap(fault.Recipe, err)
+	}
+	if named, ok := b.(*chat.Bound); ok && named.LacksBOS() {
+		events.Warn("the template begins with the bos token and the tokenizer has none: it is left out", map[string]any{"template": p.Template})
+	}
+	if have, want := t.VocabSize(), b.Tokenizer().VocabSize(); want > have {
+		var added []string
+		for id := have; id < want; id++ {
+			added = append(added, b.Tokenizer().Token(int32(id)))
+		}
+		events.Warn("the template needs tokens that the tokenizer lacks: the model must have embeddings for their ids",
+			map[string]any{"template": p.Template, "tokens": added, "first_id": have, "vocab_size": want})
+	}
+	return b, nil
 }
 
 func newSink(p *Params, t *target) (sink, error) {

@@ -29,6 +29,8 @@ func BenchmarkEncode(b *testing.B) {
 			}
 			words := make([]byte, 280)
 			seed := uint32(1)
+			var d chat.Dialogue
+			var labels []int32
 			b.ReportAllocs()
 			b.SetBytes(int64(2 * len(words)))
 			for b.Loop() {
@@ -37,11 +39,10 @@ func BenchmarkEncode(b *testing.B) {
 					words[i] = "etaoin shrdlu etaoin shrdl cmfwyp"[seed>>27]
 				}
 				m := []chat.Message{{Role: chat.User, Content: string(words)}, {Role: chat.Assistant, Content: string(words[10:]) + string(words[:10])}}
-				turns, err := f.Encode(m, "", "")
-				if err != nil {
+				if err := f.Encode(&d, m, "", ""); err != nil {
 					b.Fatal(err)
 				}
-				f.Flatten(turns)
+				labels = f.AppendLabels(labels[:0], &d, chat.Answers)
 			}
 		})
 	}

@@ -2,7 +2,7 @@
 //
 //	directory -> Load -> Set (one template or several by name)
 //	Set + special tokens -> Renderer; conversation -> Render -> text; -> Trained -> text and what an assistant says in it
-//	Renderer + tokenizer -> Dialogue, the chat.Format of preprocessing and inference
+//	Renderer + tokenizer -> Bound, the chat.Format of preprocessing and inference
 //	name of a template -> Open -> chat.Format, Jinja or named
 //
 // # Set

@@ -10,7 +10,7 @@ import (
 )
 
 // conversation writes messages of data as templates expect them.
-func (d *Dialogue) conversation(messages []chat.Message, system, tools string) (Conversation, error) {
+func (b *Bound) conversation(messages []chat.Message, system, tools string) (Conversation, error) {
 	var c Conversation
 	if system != "" {
 		c.Messages = append(c.Messages, message("system", system))
@@ -23,7 +23,7 @@ func (d *Dialogue) conversation(messages []chat.Message, system, tools string) (
 		case chat.Function:
 			var err error
 			var calls []any
-			if calls, called, err = d.calls(m.Content, i); err != nil {
+			if calls, called, err = b.calls(m.Content, i); err != nil {
 				return c, fmt.Errorf("message %d: %w", i, err)
 			}
 			out := message("assistant", "")
@@ -33,7 +33,7 @@ func (d *Dialogue) conversation(messages []chat.Message, system, tools string) (
 			out := message("tool", m.Content)
 			if len(called) > 0 {
 				out.Set("name", called[0].name)
-				if d.ids {
+				if b.ids {
 					out.Set("tool_call_id", called[0].id)
 				}
 				called = called[1:]
@@ -51,7 +51,7 @@ func (d *Dialogue) conversation(messages []chat.Message, system, tools string) (
 type calledFunction struct{ name, id string }
 
 // calls reads one call {"name": ..., "arguments": ...} or a list of them.
-func (d *Dialogue) calls(content string, n int) (calls []any, called []calledFunction, err error) {
+func (b *Bound) calls(content string, n int) (calls []any, called []calledFunction, err error) {
 	v, err := ordjson.Parse([]byte(content))
 	if err != nil {
 		return nil, nil, fmt.Errorf("function call is not JSON: %w", err)
@@ -78,7 +78,7 @@ func (d *Dialogue) calls(content string, n int) (calls []any, called []calledFun
 		call.Set("type", "function")
 		call.Set("function", function)
 		id := fmt.Sprintf("call%05d", 100*n+i) // nine letters and digits, as Mistral's templates demand
-		if d.ids {
+		if b.ids {
 			call.Set("id", id)
 		}
 		calls = append(calls, call)

@@ -20,7 +20,7 @@ type Choice struct {
 	File     string // a Jinja template instead of the model's own
 	Dir      string // of the tokenizer
 	Now      func() time.Time
-	Compat   bool // as in chat.Options
+	chat.Options
 }
 
 // Own says whether the choice is a Jinja template.
@@ -36,7 +36,7 @@ func Open(t tok.Tokenizer, c Choice) (chat.Format, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w, and %s for the model's own", err, Name)
 		}
-		b, err := named.Bind(t, chat.Options{Compat: c.Compat})
+		b, err := named.Bind(t, c.Options)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +49,7 @@ func Open(t tok.Tokenizer, c Choice) (chat.Format, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.Bind(t, nil)
+	d, err := r.Bind(t, nil, c.Options)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,8 @@ func bind(t *testing.T, template string) chat.Format {
 }
 
 // marked writes ids as text, with what is learned in braces.
-func marked(f chat.Format, ids, labels []int32) string {
+func marked(f chat.Format, d *chat.Dialogue, learn chat.Learn) string {
+	ids, labels := d.IDs, f.AppendLabels(nil, d, learn)
 	var out strings.Builder
 	for i, id := range ids {
 		text := f.Tokenizer().Token(id)
@@ -81,16 +82,14 @@ func TestAConversationIsLearnedWhereTheAssistantSpeaks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := bind(t, c.template)
-			turns, err := f.Encode(messages, "S", "")
-			if err != nil {
+			var d chat.Dialogue
+			if err := f.Encode(&d, messages, "S", ""); err != nil {
 				t.Fatal(err)
 			}
-			ids, labels := f.Flatten(turns)
-			if diff := cmp.Diff(c.want, marked(f, ids, labels)); diff != "" {
+			if diff := cmp.Diff(c.want, marked(f, &d, chat.Answers)); diff != "" {
 				t.Errorf("text (-want +got):\n%s", diff)
 			}
-			ids, labels = f.Last(turns)
-			if diff := cmp.Diff(c.last, marked(f, ids, labels)); diff != "" {
+			if diff := cmp.Diff(c.last, marked(f, &d, chat.LastAnswer)); diff != "" {
 				t.Errorf("last answer (-want +got):\n%s", diff)
 			}
 			prompt, err := f.Prompt(messages[:3], "S", "")
@@ -107,13 +106,13 @@ func TestAConversationIsLearnedWhereTheAssistantSpeaks(t *testing.T) {
 func TestATemplateThatRewritesWhatWasSaidIsRefused(t *testing.T) {
 	t.Parallel()
 	f := bind(t, counts)
-	_, err := f.Encode([]chat.Message{{Role: chat.User, Content: "hi"}, {Role: chat.Assistant, Content: "yo"}}, "", "")
+	err := f.Encode(new(chat.Dialogue), []chat.Message{{Role: chat.User, Content: "hi"}, {Role: chat.Assistant, Content: "yo"}}, "", "")
 	if want := `encode conversation: message 1: the template writes the messages up to here in another way when more follow, so what is learned is not known ` +
 		`(they part at byte 0, within "2[user]hi[assistant]"): take a template with {% generation %} blocks, or one of belay's own`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	g := bind(t, "{% generation %}{% endgeneration %}{% for m in messages %}{{ m.content }}{% endfor %}")
-	if _, err := g.Encode([]chat.Message{{Role: chat.User, Content: "hi"}, {Role: chat.Assistant, Content: "yo"}}, "", ""); err == nil || !strings.Contains(err.Error(), "blocks hold nothing of this conversation") {
+	if err := g.Encode(new(chat.Dialogue), []chat.Message{{Role: chat.User, Content: "hi"}, {Role: chat.Assistant, Content: "yo"}}, "", ""); err == nil || !strings.Contains(err.Error(), "blocks hold nothing of this conversation") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -125,14 +124,14 @@ func TestToolsAndCallsReachTheTemplate(t *testing.T) {
 		{Role: chat.User, Content: "hi"}, {Role: chat.Function, Content: `{"name": "f", "arguments": {"b": 1.50, "a": [null]}}`},
 		{Role: chat.Observation, Content: "42"}, {Role: chat.Function, Content: `[{"name": "g", "arguments": {}}, {"name": "h", "arguments": {}}]`},
 	}
-	turns, err := f.Encode(messages, "", `[{"name": "f", "parameters": {}}, {"type": "function", "function": {"name": "g"}}]`)
+	var d chat.Dialogue
+	err := f.Encode(&d, messages, "", `[{"name": "f", "parameters": {}}, {"type": "function", "function": {"name": "g"}}]`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, labels := f.Flatten(turns)
 	want := `[{"type": "function", "function": {"name": "f", "parameters": {}}}, {"type": "function", "function": {"name": "g"}}]` +
 		`[user]hi</s>[assistant]{f({"b": 1.5, "a": [null]})</s>}[tool]42f</s>[assistant]{g({})h({})</s>}`
-	if diff := cmp.Diff(want, marked(f, ids, labels)); diff != "" {
+	if diff := cmp.Diff(want, marked(f, &d, chat.Answers)); diff != "" {
 		t.Errorf("text (-want +got):\n%s", diff)
 	}
 	for _, c := range []struct{ call, tools, want string }{
@@ -142,7 +141,7 @@ func TestToolsAndCallsReachTheTemplate(t *testing.T) {
 		{`{"name": "f", "arguments": {}}`, "[1]", "encode conversation: tool 0 is a number, want an object"},
 	} {
 		messages[1].Content = c.call
-		if _, err := f.Encode(messages[:2], "", c.tools); err == nil || err.Error() != c.want {
+		if err := f.Encode(&d, messages[:2], "", c.tools); err == nil || err.Error() != c.want {
 			t.Errorf("error %v, want %s", err, c.want)
 		}
 	}
@@ -218,7 +217,7 @@ func TestMistakesInTemplateFilesAreNamed(t *testing.T) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}
 	}
-	if _, err := Open(newLetters(), Choice{Template: Name, Compat: true}); err == nil || !strings.Contains(err.Error(), "cannot be had with compat rc3") {
+	if _, err := Open(newLetters(), Choice{Template: Name, Options: chat.Options{Compat: true}}); err == nil || !strings.Contains(err.Error(), "cannot be had with compat rc3") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := Open(newLetters(), Choice{Template: "chatml", File: "x"}); err == nil || !strings.Contains(err.Error(), "write template: hf") {
