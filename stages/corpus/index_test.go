@@ -198,7 +198,7 @@ func TestMergeJoinsSequencesAndDocuments(t *testing.T) {
 	if err != nil || cmp.Diff([]string{a, b}, inputs) != "" {
 		t.Fatalf("prefixes %v, %v", inputs, err)
 	}
-	if _, err := Merge(filepath.Join(dir, "m"), inputs); err != nil {
+	if _, err := Merge(t.Context(), filepath.Join(dir, "m"), inputs); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "want"), I32, [][][]int32{{{1, 2}, {3}}, {}, {{4}}})
@@ -210,7 +210,7 @@ func TestMergeJoinsSequencesAndDocuments(t *testing.T) {
 		}
 	}
 	write(t, b, U16, [][][]int32{{{4}}})
-	if _, err := Merge(filepath.Join(dir, "m"), inputs); err == nil || !strings.Contains(err.Error(), "holds uint16, the first input int32") {
+	if _, err := Merge(t.Context(), filepath.Join(dir, "m"), inputs); err == nil || !strings.Contains(err.Error(), "holds uint16, the first input int32") {
 		t.Errorf("error %v", err)
 	}
 	if err := os.Remove(a + ".bin"); err != nil {

@@ -90,3 +90,6 @@ func (p *Params) check(k handler.Kind) error {
 	}
 	return nil
 }
+
+// level is what a sequence of the output is called.
+func (p *Params) level() string { return "document" }

@@ -29,6 +29,7 @@ const (
 type batch struct {
 	raw  []record.Raw
 	read int64 // bytes of all files read so far
+	end  int64 // records of the input up to here
 
 	done    chan struct{} // closed when what follows is filled in
 	docs    []handler.Document
@@ -42,8 +43,25 @@ type pipeline struct {
 	options record.Options
 	handler handler.Handler
 	workers int
-	// collect takes the documents in input order; read is the number of bytes behind them.
-	collect func(docs []handler.Document, read int64) error
+	// skip is how many records an earlier attempt has dealt with, in which it saw these columns.
+	skip    int64
+	columns []string
+	// collect takes the documents in input order, up to a position of the input.
+	collect func(docs []handler.Document, columns []string, at position) error
+}
+
+// skipping passes batches on without the records to be skipped, and numbers them.
+func (p *pipeline) skipping(emit func(*batch) error) func(*batch) error {
+	read := int64(0)
+	return func(b *batch) error {
+		n := min(max(p.skip-read, 0), int64(len(b.raw)))
+		read += int64(len(b.raw))
+		b.raw, b.end = b.raw[n:], read
+		if len(b.raw) == 0 && b.err == nil {
+			return nil
+		}
+		return emit(b)
+	}
 }
 
 // run works until the input ends. The reader owns both channels: jobs feeds the workers, order keeps
@@ -55,7 +73,7 @@ func (p *pipeline) run(ctx context.Context) error {
 	g.Go(func() error {
 		defer close(order)
 		defer close(jobs)
-		return p.read(ctx, func(b *batch) error {
+		return p.read(ctx, p.skipping(func(b *batch) error {
 			b.done = make(chan struct{})
 			for _, to := range []chan<- *batch{order, jobs} {
 				select {
@@ -65,7 +83,7 @@ func (p *pipeline) run(ctx context.Context) error {
 				}
 			}
 			return nil
-		})
+		}))
 	})
 	for range p.workers {
 		g.Go(func() error {
@@ -79,7 +97,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		})
 	}
 	g.Go(func() error {
-		c := collector{files: p.files, needed: p.handler.Columns(), collect: p.collect}
+		c := collector{files: p.files, needed: p.handler.Columns(), collect: p.collect, seen: p.columns, records: int(p.skip)}
 		for b := range order {
 			select {
 			case <-b.done:
@@ -184,7 +202,7 @@ type collector struct {
 	needed  []string
 	seen    []string
 	records int
-	collect func([]handler.Document, int64) error
+	collect func([]handler.Document, []string, position) error
 }
 
 func (c *collector) take(b *batch) error {
@@ -199,7 +217,7 @@ func (c *collector) take(b *batch) error {
 			return err
 		}
 	}
-	if err := c.collect(b.docs, b.read); err != nil {
+	if err := c.collect(b.docs, c.seen, position{Records: b.end, Bytes: b.read}); err != nil {
 		return err
 	}
 	return b.err
@@ -207,18 +225,18 @@ func (c *collector) take(b *batch) error {
 
 func (c *collector) end() error {
 	if c.records == 0 {
-		return fault.New(fault.Data, "read input %s: no records", names(c.files))
+		return fault.New(fault.Data, "read input %s: no records", strings.Join(baseNames(c.files), ", "))
 	}
 	return c.missing()
 }
 
-// names are files as messages call them.
-func names(files []string) string {
+// baseNames are files as messages call them.
+func baseNames(files []string) []string {
 	var out []string
 	for _, f := range files {
 		out = append(out, filepath.Base(f))
 	}
-	return strings.Join(out, ", ")
+	return out
 }
 
 func (c *collector) missing() error {

@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,16 +22,19 @@ import (
 )
 
 // Stage is the stage `preprocess`.
-type Stage struct{}
+type Stage struct {
+	every int64 // ids between checkpoints; 0 takes the usual
+}
 
 // Describe says what the stage takes and makes.
 func (Stage) Describe() engine.Spec {
 	return engine.Spec{
-		Name:    "preprocess",
-		Version: 1,
-		Doc:     "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
-		Params:  Params{},
-		Outputs: []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
+		Name:      "preprocess",
+		Version:   1,
+		Doc:       "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
+		Params:    Params{},
+		Outputs:   []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
+		Resumable: true,
 		Resources: engine.Resources{
 			CPU: -1,
 		},
@@ -38,7 +42,7 @@ func (Stage) Describe() engine.Spec {
 }
 
 // Run reads the input and writes the index.
-func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
+func (s Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p, ok := in.Params.(*Params)
 	if !ok {
 		return fmt.Errorf("preprocess: parameters are %T", in.Params)
@@ -52,7 +56,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if len(p.MergeGroupKeys) > 0 {
 		m, err = merge(ctx, p, dir)
 	} else {
-		m, err = encode(ctx, p, in, dir)
+		m, err = s.encode(ctx, p, in, dir)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -71,7 +75,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 }
 
 // encode makes an index of data files.
-func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.Manifest, err error) {
+func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.Manifest, err error) {
 	kind, err := lookup(p, in.Events)
 	if err != nil {
 		return m, err
@@ -108,57 +112,53 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 
 	counts := newStats(o.Tokenizer)
 	t := &target{
-		dir: dir, prefix: p.OutputPrefix, work: in.Work, fields: h.Fields(), instruction: kind.Instruction,
+		dir: dir, prefix: p.OutputPrefix, work: filepath.Join(in.Work, "output"), fields: h.Fields(), level: p.level(), instruction: kind.Instruction,
 		dtype: corpus.I32, limit: p.SeqLength, truncate: p.OnLong == "truncate", pad: pad, subsets: p.Subsets, stats: counts,
 	}
 	if p.DType == "auto" {
 		t.dtype = corpus.Smallest(o.Tokenizer.VocabSize())
 	}
-	to, err := newSink(p, t)
+	to, err := openSink(t, files, cmp.Or(s.every, checkpointEvery), p.newSink)
 	if err != nil {
 		return m, err
 	}
-	defer to.abort()
+	defer func() { to.end(err, ctx.Err() != nil) }()
+	if to.at.Input.Records > 0 {
+		in.Events.Info(fmt.Sprintf("going on after %d records that are done", to.at.Input.Records), nil)
+	}
 	pipe := &pipeline{
-		files: files, handler: h, workers: workers(p, in),
+		files: files, handler: h, workers: workers(p, in), skip: to.at.Input.Records, columns: to.at.Columns,
 		options: record.Options{Missing: p.compat()},
-		collect: func(docs []handler.Document, read int64) error {
-			for _, d := range docs {
-				counts.records++
-				if d.Dropped != "" {
-					counts.drop(d.Dropped)
-				} else if err := to.add(d); err != nil {
-					return err
-				}
+		collect: func(docs []handler.Document, columns []string, at position) error {
+			if err := to.collect(docs, columns, at); err != nil {
+				return err
 			}
-			in.Events.Progress(read, total, "bytes", fmt.Sprintf("%d records", counts.records))
+			in.Events.Progress(at.Bytes, total, "bytes", fmt.Sprintf("%d records", counts.Records))
 			return nil
 		},
 	}
-	if err := pipe.run(ctx); err != nil {
+	if err := to.run(ctx, pipe); err != nil {
 		return m, err
 	}
-	if counts.samples == 0 && !p.compat() {
-		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.records, reasons(counts.dropped))
+	if counts.Samples == 0 && !p.compat() {
+		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.Records, reasons(counts.Dropped))
 	}
-	indexes, err := to.close()
+	indexes, err := to.to.close(ctx)
 	if err != nil {
 		return m, err
 	}
-	if len(counts.dropped) > 0 {
-		in.Events.Warn("records were left out: "+reasons(counts.dropped), nil)
+	if len(counts.Dropped) > 0 {
+		in.Events.Warn("records were left out: "+reasons(counts.Dropped), nil)
 	}
 	m = corpus.Manifest{
 		Format: 1, Style: kind.Style, Template: p.Template, Compat: p.Compat, Prefix: p.OutputPrefix,
 		Instruction: kind.Instruction, Pairs: kind.Pairs, Packed: p.Pack, SeqLength: p.SeqLength,
 		VocabSize: o.Tokenizer.VocabSize(), EOD: o.EOD, PAD: pad, LeftOut: left,
-		Records: counts.records, Samples: counts.samples, Tokens: counts.tokens, Trained: counts.trained,
-		Truncated: counts.truncated, Dropped: counts.dropped,
-		Lengths: counts.lengthSummary(), Histogram: counts.tokenSummary(), Indexes: indexes, Sample: counts.sample,
+		Records: counts.Records, Samples: counts.Samples, Tokens: counts.Tokens, Trained: counts.Trained,
+		Truncated: counts.Truncated, Dropped: counts.Dropped,
+		Lengths: counts.lengthSummary(), Histogram: counts.tokenSummary(), Indexes: indexes, Sample: counts.Sample,
 	}
-	for _, f := range files {
-		m.Files = append(m.Files, filepath.Base(f))
-	}
+	m.Files = baseNames(files)
 	return m, nil
 }
 
@@ -207,14 +207,14 @@ func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err er
 	return o, pad, nil
 }
 
-func newSink(p *Params, t *target) (sink, error) {
+func (p *Params) newSink(t *target, from *written) (sink, error) {
 	switch {
 	case p.Pack:
-		return newPackSink(t, p.compat())
+		return newPackSink(t, p.compat(), from)
 	case p.compat():
-		return newRC3Sink(t)
+		return newRC3Sink(t, from)
 	}
-	return newPlainSink(t)
+	return newPlainSink(t, from)
 }
 
 func workers(p *Params, in engine.In) int {
