@@ -16,7 +16,7 @@ import (
 const (
 	checkpointFile = "checkpoint.json"
 	// checkpointEvery is how many ids are written between two checkpoints.
-	checkpointEvery = 16 << 20
+	checkpointEvery = 8 << 20
 )
 
 // checkpoint is how far a run has come. What it speaks of is on the disk before it is.
