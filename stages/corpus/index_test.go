@@ -223,23 +223,6 @@ func TestMergeJoinsSequencesAndDocuments(t *testing.T) {
 	}
 }
 
-func TestInspectTellsCountsAndFirstSequences(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "x_text_document"), U16, [][][]int32{{{5, 6, 7}}, {{}}, {{9}}})
-	got, err := Inspect(dir, func(ids []int32) string { return strings.Repeat("t", len(ids)) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Report{Path: dir, Indexes: []IndexReport{{
-		Name: "x_text_document", DType: "uint16", Sequences: 3, Documents: 3, Tokens: 4, Shortest: 0, Longest: 3, Median: 1, Empty: 1, Low: 5, High: 9,
-		Samples: []Preview{{Sequence: 0, Length: 3, IDs: []int32{5, 6, 7}, Text: "ttt"}, {Sequence: 1}, {Sequence: 2, Length: 1, IDs: []int32{9}, Text: "t"}},
-	}}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("report (-want +got):\n%s", diff)
-	}
-}
-
 func BenchmarkWriteIndex(b *testing.B) {
 	ids := make([]int32, 1024)
 	b.SetBytes(int64(4 * len(ids) * 1000))
