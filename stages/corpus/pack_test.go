@@ -123,3 +123,44 @@ func TestCollatorPadsToAMultiple(t *testing.T) {
 		t.Error("a sample over seq_length is accepted")
 	}
 }
+
+func TestCollatorEndsDocumentsAtEODWhenLengthsAreNotKnown(t *testing.T) {
+	t.Parallel()
+	c := Collator{SeqLength: 6, PadID: 99, ResetAtEOD: true, EOD: 7}
+	one := Instruction{IDs: []int32{1, 7, 2, 7, 3}, Mask: []int32{1, 1, 1, 1, 1}, Labels: []int32{1, 7, 2, 7, 3}, Lengths: []int32{5}}
+	got, err := c.Collate([]Instruction{one})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Batch{
+		B: 1, T: 6, Tokens: 5, Trained: 2,
+		IDs: []int32{1, 7, 2, 7, 3, 99}, Labels: []int32{7, -100, 7, -100, -100, -100},
+		Positions: []int32{0, 1, 0, 1, 0, 0}, CuSeqlens: []int32{0, 2, 4, 5, 6},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("batch (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int32{2, 4, 5, 6}, got.ActualSeqLen()); diff != "" {
+		t.Errorf("actual_seq_len (-want +got):\n%s", diff)
+	}
+}
+
+func TestCollatorPadsOnTheLeftWhenAsked(t *testing.T) {
+	t.Parallel()
+	c := Collator{SeqLength: 8, Multiple: 4, PadID: 99, PadLeft: true}
+	got, err := c.Collate([]Instruction{
+		{IDs: []int32{1, 2}, Mask: []int32{1, 1}, Labels: []int32{-100, 2}, Lengths: []int32{2}},
+		{IDs: []int32{3, 4, 5, 6}, Mask: []int32{1, 1, 1, 1}, Labels: []int32{-100, -100, 5, 6}, Lengths: []int32{4}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Batch{
+		B: 2, T: 4, Tokens: 6, Trained: 3,
+		IDs: []int32{99, 99, 1, 2, 3, 4, 5, 6}, Labels: []int32{-100, -100, 2, -100, -100, 5, 6, -100},
+		Positions: []int32{0, 1, 0, 1, 0, 1, 2, 3}, CuSeqlens: []int32{0, 2, 4, 8},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("batch (-want +got):\n%s", diff)
+	}
+}
