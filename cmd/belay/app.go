@@ -67,12 +67,12 @@ type project struct {
 
 // project checks a recipe and its workspace file. Diagnostics go to stderr; errors end the command with the
 // recipe's code.
-func (a *app) project(path string, f recipeFlags) (*project, error) {
+func (a *app) project(ctx context.Context, path string, f recipeFlags) (*project, error) {
 	p, err := a.checked(path, f)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.secrets.salt(context.Background(), p.graph); err != nil {
+	if err := p.secrets.salt(ctx, p.graph); err != nil {
 		return nil, err
 	}
 	p.locked = f.locked

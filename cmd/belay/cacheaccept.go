@@ -19,7 +19,7 @@ belay: a person says that the new code would make the same. With STAGE names, on
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
-			p, err := a.project(args[0], f)
+			p, err := a.project(c.Context(), args[0], f)
 			if err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ cell of a matrix. sft.checkpoint is the port checkpoint of stage sft.`,
 					return err
 				})
 			}
-			p, err := a.project(args[0], f)
+			p, err := a.project(c.Context(), args[0], f)
 			if err != nil {
 				return err
 			}

@@ -42,7 +42,7 @@ NAME, even when the recipe changes or is deleted. Every stage must be fresh; bel
 }
 
 func (a *app) pin(ctx context.Context, name, recipe string, stages []string, f recipeFlags) error {
-	p, err := a.project(recipe, f)
+	p, err := a.project(ctx, recipe, f)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ what they need. With --from it comes from a folder that belay cache push --to ha
 }
 
 func (a *app) cachePull(ctx context.Context, args []string, f recipeFlags, from string, dry bool) error {
-	p, err := a.project(args[0], f)
+	p, err := a.project(ctx, args[0], f)
 	if err != nil {
 		return err
 	}

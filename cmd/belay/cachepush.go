@@ -47,7 +47,7 @@ func (a *app) cachePush(ctx context.Context, args []string, f recipeFlags, to st
 			return e
 		}
 		space, err = a.settings(filepath.Join(dir, "recipe.yaml"))
-	} else if p, err = a.project(args[0], f); err == nil {
+	} else if p, err = a.project(ctx, args[0], f); err == nil {
 		space = p.space
 	}
 	if err != nil {

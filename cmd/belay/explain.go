@@ -38,7 +38,7 @@ Of a parameter (written as in --set) it tells what it means, its type, its defau
 
 		ValidArgsFunction: completeExplained,
 		RunE: func(c *cobra.Command, args []string) error {
-			p, err := a.project(args[0], f)
+			p, err := a.project(c.Context(), args[0], f)
 			if err != nil {
 				return err
 			}

@@ -29,7 +29,7 @@ func newGraph(a *app) *cobra.Command {
 			if !ok {
 				return fault.New(fault.Usage, "--format %q: want ascii, svg, dot or mermaid", format)
 			}
-			p, err := a.project(args[0], f)
+			p, err := a.project(c.Context(), args[0], f)
 			if err != nil {
 				return err
 			}

@@ -25,7 +25,7 @@ func newPlan(a *app) *cobra.Command {
 
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
-			p, err := a.project(args[0], f)
+			p, err := a.project(c.Context(), args[0], f)
 			if err != nil {
 				return err
 			}

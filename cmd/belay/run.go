@@ -81,7 +81,7 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 	if err := f.check(); err != nil {
 		return err
 	}
-	p, err := a.project(recipe, f.recipeFlags)
+	p, err := a.project(ctx, recipe, f.recipeFlags)
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,9 @@ func openAny(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, er
 	} else if _, serr := os.Stat(dir); serr != nil {
 		return nil, Meta{}, fmt.Errorf("open checkpoint: %w", serr)
 	}
+	if isPEFT(dir) {
+		return nil, Meta{}, fmt.Errorf("open checkpoint %s: these are LoRA weights without a model: give the base model, and this folder as `lora`", dir)
+	}
 	return nil, Meta{}, fmt.Errorf("open checkpoint %s: neither config.json (Hugging Face) nor %s or mp_rank_* (Megatron) is there: %w", dir, megatron.TrackerName, fs.ErrNotExist)
 }
 

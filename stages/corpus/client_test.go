@@ -1,20 +1,18 @@
 package corpus
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// pythonVariable names a Python that has megatron-core; otherwise the first python3 is tried.
-const pythonVariable = "BELAY_PYTHON"
+	"github.com/belay-ml/belay/testdata/python"
+)
 
 // clientGPT is a pretraining set that megatron-core and belay build.
 type clientGPT struct {
@@ -29,32 +27,24 @@ type clientGPT struct {
 // ask runs testdata/client.py, or skips the test where that cannot run.
 func ask(t *testing.T, indexes []string, sets []clientGPT, into any) {
 	t.Helper()
-	python, given := os.LookupEnv(pythonVariable)
-	if !given {
-		var err error
-		if python, err = exec.LookPath("python3"); err != nil {
-			t.Skip("no python3 here; " + pythonVariable + " may name one with megatron-core")
-		}
+	interpreter := python.With(t, "megatron", "numpy", "torch")
+	program, err := os.ReadFile(filepath.Join("testdata", "client.py"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	args, err := json.Marshal(map[string]any{"indexes": indexes, "gpt": sets, "cache": t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "client.py"), string(args))
-	var out, msg bytes.Buffer
-	c.Stdout, c.Stderr = &out, &msg
-	err = c.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 77 && !given {
-		t.Skipf("%s cannot import megatron-core (%s); %s may name one that can", python, bytes.TrimSpace(msg.Bytes()), pythonVariable)
-	}
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", python, err, msg.String())
-	}
+	out := strings.TrimSpace(python.Run(t, interpreter, string(program), string(args)))
 	// Libraries print to standard output too; the answer is the last line.
-	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
-	if err := json.Unmarshal(lines[len(lines)-1], into); err != nil {
-		t.Fatalf("%v\n%s", err, out.String())
+	out = out[strings.LastIndexByte(out, '\n')+1:]
+	var lacks struct{ Lacks string }
+	if err := errors.Join(json.Unmarshal([]byte(out), &lacks), json.Unmarshal([]byte(out), into)); err != nil {
+		t.Fatalf("%v\n%.2000s", err, out)
+	}
+	if lacks.Lacks != "" {
+		t.Skip("this Python's megatron-core cannot be imported: " + lacks.Lacks)
 	}
 }
 

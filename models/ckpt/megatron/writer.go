@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/google/renameio/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/belay-ml/belay/models/ckpt"
 	"github.com/belay-ml/belay/models/ckpt/torchpt"
@@ -170,13 +171,19 @@ func (w *Writer) Put(p Place, name string, data []byte) error {
 	return w.files[p.Rank].Put(t, data)
 }
 
+// syncs is how many files are synced at once.
+const syncs = 8
+
 // Close completes every file, gives the folder its name and then points the tracker at it.
 func (w *Writer) Close() error {
+	var g errgroup.Group // the disk takes several syncs better than one after the other
+	g.SetLimit(syncs)
 	for _, f := range w.files {
-		if err := f.Close(); err != nil {
-			w.Abort()
-			return err
-		}
+		g.Go(f.Close)
+	}
+	if err := g.Wait(); err != nil {
+		w.Abort()
+		return err
 	}
 	w.files = nil
 	if err := w.publish(); err != nil {

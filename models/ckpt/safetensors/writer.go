@@ -9,17 +9,16 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/models/ckpt"
+	"github.com/belay-ml/belay/models/ckpt/pending"
 )
 
 // Writer fills one .safetensors file whose tensors are declared up front. It is safe for concurrent
 // use.
 type Writer struct {
 	path    string
-	f       *renameio.PendingFile
+	f       *pending.File
 	base    int64
 	entries map[string]entry
 
@@ -37,7 +36,7 @@ func Create(path string, infos []ckpt.Info, meta map[string]string) (*Writer, er
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	f, err := pending.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
@@ -86,7 +85,7 @@ func (w *Writer) Close() error {
 		w.Abort()
 		return fmt.Errorf("write %s: %d tensors were not put, first %q", w.path, len(missing), missing[0])
 	}
-	if err := w.f.CloseAtomicallyReplace(); err != nil {
+	if err := w.f.Close(); err != nil {
 		w.Abort()
 		return fmt.Errorf("write %s: %w", w.path, err)
 	}
@@ -94,7 +93,7 @@ func (w *Writer) Close() error {
 }
 
 // Abort removes what was written; the file under the final name, if any, stays as it was.
-func (w *Writer) Abort() error { return w.f.Cleanup() }
+func (w *Writer) Abort() error { return w.f.Abort() }
 
 // Write copies every tensor of src into path.
 func Write(path string, src ckpt.Source, meta map[string]string) error {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/renameio/v2"
+	"github.com/belay-ml/belay/models/ckpt/pending"
 )
 
 // alignment of every entry's data, so that tensors can be used from a memory map.
@@ -18,7 +18,7 @@ const alignment = 64
 // Writer fills one torch file whose structure is known up front. It is safe for concurrent use.
 type Writer struct {
 	path  string
-	f     *renameio.PendingFile
+	f     *pending.File
 	slots []slot
 	index map[*Tensor]int // slot of a tensor
 
@@ -52,7 +52,7 @@ func Create(path string, root any) (*Writer, error) {
 	}
 	w.place(at, stem+"version", int64(len("3\n")))
 
-	if w.f, err = renameio.NewPendingFile(path, renameio.WithPermissions(0o644)); err != nil {
+	if w.f, err = pending.Create(path); err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
 	for i, data := range map[int][]byte{0: text, 1: []byte("little"), len(w.slots) - 1: []byte("3\n")} {
@@ -158,7 +158,7 @@ func (w *Writer) Close() error {
 		w.Abort()
 		return fmt.Errorf("write %s: %w", w.path, err)
 	}
-	if err := w.f.CloseAtomicallyReplace(); err != nil {
+	if err := w.f.Close(); err != nil {
 		w.Abort()
 		return fmt.Errorf("write %s: %w", w.path, err)
 	}
@@ -226,7 +226,7 @@ func (w *Writer) directory(at int64) []byte {
 }
 
 // Abort removes what was written; the file under the final name, if any, stays as it was.
-func (w *Writer) Abort() error { return w.f.Cleanup() }
+func (w *Writer) Abort() error { return w.f.Abort() }
 
 // Write stores root in path, loading one tensor at a time.
 func Write(path string, root any) error {

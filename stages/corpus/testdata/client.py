@@ -1,7 +1,7 @@
 """Opens token indexes with megatron-core and prints what it reads, for TestMegatronCoreReadsTheSame.
 
 Arguments: one JSON text {"indexes": [prefix...], "gpt": [{"prefixes", "weights", "split", "seq", "seed", "sizes"}...], "cache": folder}.
-Exits with 77 when megatron-core or what it needs cannot be imported. Passed with megatron-core 0.16.1, numpy 2.4.6, torch 2.15.0.
+Prints {"lacks": why} when megatron-core or what it needs cannot be imported. Passed with megatron-core 0.16.1, numpy 2.4.6, torch 2.15.0.
 """
 
 import json
@@ -18,8 +18,8 @@ try:
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
 except ImportError as e:
-    print(e, file=sys.stderr)
-    sys.exit(77)
+    print(json.dumps({"lacks": str(e)}))
+    sys.exit()
 
 
 class Tokenizer:

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""The stage preprocess beside the raw encoding of the same texts by the same tokenizer, and with one and two workers.
+
+  go build -o /tmp/bin/belay ./cmd/belay && go build -o /tmp/bin/encode ./testdata/bench/tok/encode
+  python3 testdata/bench/preprocess/bench.py --belay /tmp/bin/belay --encode /tmp/bin/encode --shared ../shared --work /tmp/w [--mb 60] [--reps 5]
+
+Pretraining text: one document a line, out of the texts of testdata/bench/tok (English, Chinese, code), repeated to --mb. Alpaca:
+records put together of paragraphs of the same texts, template qwen, packed to 4096. Raw is `encode` over what the stage hands its
+tokenizer. Figures are MB of that text a second: CPU time (user and system, whole process, start and loading of the tokenizer
+taken off) and wall time. The parts take turns; medians are shown. With --rss only the peak memory of one run over --mb is told.
+"""
+import argparse, importlib.util, json, os, random, resource, shutil, statistics, subprocess, sys, time
+
+here = os.path.dirname(os.path.abspath(__file__))
+spec = importlib.util.spec_from_file_location("tokbench", os.path.join(here, "..", "tok", "bench.py"))
+tokbench = importlib.util.module_from_spec(spec); spec.loader.exec_module(tokbench)
+
+
+def inputs(shared, work, mb):
+    distinct = [json.loads(l) for l in open(tokbench.texts(shared, work)["distinct"], encoding="utf-8")]
+    rng = random.Random(2)
+    dump = lambda x: json.dumps(x, ensure_ascii=False) + "\n"
+    size, raw, jobs = 0, [], {}
+    with open(work + "/pretrain.jsonl", "w", encoding="utf-8") as f:
+        while size < mb * 1e6:
+            rng.shuffle(distinct)
+            for t in distinct:
+                f.write(dump({"text": t})); raw.append(t); size += len(t.encode())
+    jobs["pretrain"] = dict(args=["--with", "append_eod=true"], raw=raw)
+    pieces = [p for t in distinct for p in t.split("\n\n") if p.strip()]
+    size, raw = 0, []
+    with open(work + "/alpaca.jsonl", "w", encoding="utf-8") as f:
+        while size < mb * 1e6:
+            i, o = rng.choice(pieces)[:200], rng.choice(pieces)[:1500]
+            q = rng.choice(pieces)[:300] if rng.random() < 0.5 else ""
+            f.write(dump({"instruction": i, "input": q, "output": o}))
+            user = i + ("\n" + q if q else "")
+            raw += ["<|im_start|>user\n" + user + "<|im_end|>\n<|im_start|>assistant\n", o]
+            size += len(raw[-1].encode()) + len(raw[-2].encode())
+    jobs["alpaca"] = dict(args=["--with", "style=alpaca", "--with", "template=qwen", "--with", "pack=true", "--with", "seq_length=4096"], raw=raw)
+    for name, j in jobs.items():
+        with open(f"{work}/{name}.raw", "w", encoding="utf-8") as f:
+            for t in j["raw"]: f.write(dump(t))
+        j["mb"] = sum(len(t.encode()) for t in j["raw"]) / 1e6
+        del j["raw"]
+    return jobs
+
+
+def run(cmd, env=None):
+    """wall and CPU seconds, and peak memory in MB, of a process."""
+    start = time.monotonic()
+    p = subprocess.Popen(cmd, env=os.environ | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = p.stdout.read(), p.stderr.read()
+    _, status, u = os.wait4(p.pid, 0)
+    if status: sys.exit(err.decode()[-2000:])
+    return time.monotonic() - start, u.ru_utime + u.ru_stime, u.ru_maxrss / 1024, out
+
+
+def main():
+    a = argparse.ArgumentParser()
+    for n in ("belay", "encode", "shared", "work"): a.add_argument("--" + n, required=True)
+    a.add_argument("--mb", type=float, default=60); a.add_argument("--reps", type=int, default=5); a.add_argument("--tokenizer", default="qwen2_5,llama3")
+    a.add_argument("--rss", action="store_true")
+    o = a.parse_args()
+    os.makedirs(o.work, exist_ok=True)
+    jobs = inputs(o.shared, o.work, o.mb)
+    empty = o.work + "/one.jsonl"
+    open(empty, "w").write('{"text":"a","instruction":"a","input":"","output":"b"}\n')
+
+    def stage(name, job, tok, workers, file):
+        out = o.work + "/out"
+        shutil.rmtree(out, ignore_errors=True)
+        # Its own start with a one-line file is taken off: it is the loading of the tokenizer.
+        return run([o.belay, "stage", "preprocess", "-q", "--with", "input=" + file, "--with", "tokenizer=" + tok, "--with", f"workers={workers}", "--out", out] + job["args"])[:3]
+
+    for tok in o.tokenizer.split(","):
+        path = os.path.join(o.shared, "goldens", "tokenizers_real", tok)
+        for name, job in jobs.items():
+            file = f"{o.work}/{name}.jsonl"
+            if o.rss:
+                print(f"{tok} {name}: {os.path.getsize(file) / 1e6:.0f} MB of jsonl, peak memory {stage(name, job, path, 2, file)[2]:.0f} MB", flush=True)
+                continue
+            raw, one, two, base = [], [], [], []
+            for _ in range(o.reps):
+                raw.append(json.loads(run([o.encode, path, f"{o.work}/{name}.raw", "1"], {"GOMAXPROCS": "1"})[3])["seconds"][0])
+                base.append(stage(name, job, path, 1, empty))
+                one.append(stage(name, job, path, 1, file))
+                two.append(stage(name, job, path, 2, file))
+            med = lambda rows, i: statistics.median(r[i] for r in rows)
+            r = statistics.median(raw)
+            cpu, wall, wall2 = med(one, 1) - med(base, 1), med(one, 0) - med(base, 0), med(two, 0) - med(base, 0)
+            print(f"{tok:8} {name:9} {job['mb']:6.1f} MB  raw {job['mb'] / r:5.1f} MB/s  1 worker: wall {job['mb'] / wall:5.1f} = {r / wall * 100:3.0f} %, "
+                  f"cpu {job['mb'] / cpu:5.1f} = {r / cpu * 100:3.0f} %  2 workers: wall {job['mb'] / wall2:5.1f} = {wall / wall2:.2f} times  peak {med(two, 2):.0f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
