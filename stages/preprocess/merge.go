@@ -19,6 +19,9 @@ func merge(ctx context.Context, p *Params, dir string) (corpus.Manifest, error) 
 	if p.Style != "" && p.Style != "pretrain" || p.Template != "" || p.Pack || p.SeqLength > 0 || len(p.JSONKeys) > 0 || p.Tokenizer.Given() {
 		return m, fault.New(fault.Recipe, "merge_group_keys joins indexes that exist: it goes with input and output_prefix only")
 	}
+	if len(p.Input) != 1 {
+		return m, fault.New(fault.Recipe, "merge_group_keys joins the token indexes of one folder, have %d inputs", len(p.Input))
+	}
 	for i, key := range p.MergeGroupKeys {
 		if key == "" || key != filepath.Base(key) || slices.Contains(p.MergeGroupKeys[:i], key) {
 			return m, fault.New(fault.Recipe, "merge_group_keys: %q cannot name a file of its own", key)

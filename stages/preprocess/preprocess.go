@@ -15,10 +15,8 @@ import (
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/models/tok"
-	"github.com/belay-ml/belay/models/tok/open"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
-	"github.com/belay-ml/belay/stages/preprocess/record"
 )
 
 // Stage is the stage `preprocess`.
@@ -30,7 +28,7 @@ type Stage struct {
 func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:      "preprocess",
-		Version:   1,
+		Version:   2,
 		Doc:       "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
 		Params:    Params{},
 		Outputs:   []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
@@ -83,32 +81,20 @@ func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) 
 	if err := p.check(kind); err != nil {
 		return m, err
 	}
-	o, pad, err := options(p, kind)
+	p.report(in.Events)
+	o, pad, err := options(p, kind, in.Events)
 	if err != nil {
 		return m, err
 	}
-	h, err := kind.New(o)
-	if err != nil {
-		return m, fault.Wrap(fault.Recipe, err)
-	}
-	var files, left []string
-	for _, r := range p.Input {
-		f, l, err := record.Files(r.Path, p.compat())
-		if err != nil {
-			return m, err
-		}
-		files, left = append(files, f...), append(left, l...)
-	}
-	if len(left) > 0 {
-		in.Events.Warn("files of other formats are left out", map[string]any{"files": left})
-	}
-	if p.compat() && !slices.IsSorted(files) {
-		in.Events.Warn("compat rc3 reads the folder in the order of the file system, which a copy of it may not have", map[string]any{"files": files})
-	}
-	total, err := totalSize(files)
+	sources, left, err := openSources(p, kind, o, in.Events)
 	if err != nil {
 		return m, err
 	}
+	total, err := totalSize(sources)
+	if err != nil {
+		return m, err
+	}
+	h := sources[0].handler
 
 	counts := newStats(o.Tokenizer)
 	t := &target{
@@ -118,24 +104,27 @@ func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) 
 	if p.DType == "auto" {
 		t.dtype = corpus.Smallest(o.Tokenizer.VocabSize())
 	}
-	to, err := openSink(t, files, cmp.Or(s.every, checkpointEvery), p.newSink)
+	to, err := openSink(t, filesOf(sources), cmp.Or(s.every, checkpointEvery), p.newSink)
 	if err != nil {
 		return m, err
 	}
-	defer func() { to.end(err, ctx.Err() != nil) }()
-	if to.at.Input.Records > 0 {
-		in.Events.Info(fmt.Sprintf("going on after %d records that are done", to.at.Input.Records), nil)
+	defer func() { to.end(ctx, err) }()
+	from := to.at.Input
+	if from.Records > 0 {
+		in.Events.Info(fmt.Sprintf("going on after %d records that are done", from.Records), nil)
 	}
 	pipe := &pipeline{
-		files: files, handler: h, workers: workers(p, in), skip: to.at.Input.Records, columns: to.at.Columns,
-		options: record.Options{Missing: p.compat()},
-		collect: func(docs []handler.Document, columns []string, at position) error {
-			if err := to.collect(docs, columns, at); err != nil {
+		sources: sources, mix: newMixer(p, sources), workers: workers(p, in), examples: map[string]string{}, from: from,
+		collect: func(docs []handler.Document, so collected) error {
+			if err := to.collect(docs, so); err != nil {
 				return err
 			}
-			in.Events.Progress(at.Bytes, total, "bytes", fmt.Sprintf("%d records", counts.Records))
+			in.Events.Progress(so.Bytes, total, "bytes", fmt.Sprintf("%d records", counts.Records))
 			return nil
 		},
+	}
+	if p.OnError == "skip" {
+		pipe.tolerance = &tolerance{most: p.MaxErrors, events: in.Events}
 	}
 	if err := to.run(ctx, pipe); err != nil {
 		return m, err
@@ -143,6 +132,7 @@ func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) 
 	if counts.Samples == 0 && !p.compat() {
 		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.Records, reasons(counts.Dropped))
 	}
+	tellTaken(sources, to.at.Input.Columns, in.Events)
 	indexes, err := to.to.close(ctx)
 	if err != nil {
 		return m, err
@@ -155,11 +145,26 @@ func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) 
 		Instruction: kind.Instruction, Pairs: kind.Pairs, Packed: p.Pack, SeqLength: p.SeqLength,
 		VocabSize: o.Tokenizer.VocabSize(), EOD: o.EOD, PAD: pad, LeftOut: left,
 		Records: counts.Records, Samples: counts.Samples, Tokens: counts.Tokens, Trained: counts.Trained,
-		Truncated: counts.Truncated, Dropped: counts.Dropped,
+		Truncated: counts.Truncated, Dropped: counts.Dropped, Examples: to.at.Input.Examples,
 		Lengths: counts.lengthSummary(), Histogram: counts.tokenSummary(), Indexes: indexes, Sample: counts.Sample,
 	}
-	m.Files = baseNames(files)
+	m.Files = filesOf(sources)
 	return m, nil
+}
+
+// tellTaken says which columns were read without being asked for, where the reference would pass over them.
+func tellTaken(sources []*source, seen [][]string, events event.Stage) {
+	var taken []string
+	for i, s := range sources {
+		for _, c := range s.handler.Optional() {
+			if c != "input" && slices.Contains(seen[i], c) && !slices.Contains(taken, c) {
+				taken = append(taken, c)
+			}
+		}
+	}
+	if len(taken) > 0 {
+		events.Info("columns are read by their names; map_keys with an empty name leaves one out", map[string]any{"columns": taken})
+	}
 }
 
 // lookup finds the handler; the reference takes any unknown name for running text.
@@ -173,27 +178,23 @@ func lookup(p *Params, events event.Stage) (handler.Kind, error) {
 }
 
 // options opens the tokenizer and fits the template to it.
-func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err error) {
-	var t tok.Tokenizer
-	if t, err = open.Dir(p.Tokenizer.Path); err != nil {
+func options(p *Params, kind handler.Kind, events event.Stage) (o handler.Options, pad int32, err error) {
+	t, err := p.openTokenizer()
+	if err != nil {
 		return o, 0, err
 	}
 	sp := t.Special()
 	o = handler.Options{
 		Tokenizer: t, EOD: sp.EOS, AppendEOD: p.AppendEOD, Keys: p.JSONKeys,
-		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(),
+		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(), Learn: p.learn(),
 	}
 	pad = sp.PAD
 	if kind.Keyed && len(o.Keys) == 0 {
 		o.Keys = []string{"text"}
 	}
 	if kind.Templated {
-		tmpl, err := chat.Load(p.Template)
-		if err != nil {
-			return o, 0, fault.Wrap(fault.Recipe, err)
-		}
-		if o.Template, err = tmpl.Bind(t, chat.Options{Compat: p.compat()}); err != nil {
-			return o, 0, fault.Wrap(fault.Recipe, err)
+		if o.Template, err = bind(p, t, events); err != nil {
+			return o, 0, err
 		}
 		o.Tokenizer, o.EOD, pad = o.Template.Tokenizer(), o.Template.EOS(), o.Template.PAD()
 	}
@@ -205,6 +206,34 @@ func options(p *Params, kind handler.Kind) (o handler.Options, pad int32, err er
 		pad = max(o.EOD, 0)
 	}
 	return o, pad, nil
+}
+
+// bind fits the template to the tokenizer and tells what does not fit well.
+func bind(p *Params, t tok.Tokenizer, events event.Stage) (*chat.Bound, error) {
+	tmpl, err := chat.Load(p.Template)
+	if err != nil {
+		return nil, fault.Wrap(fault.Recipe, err)
+	}
+	o := chat.Options{Compat: p.compat(), LastFirst: p.MaskHistory}
+	if p.OnLong == proportional {
+		o.Limit = p.SeqLength
+	}
+	b, err := tmpl.Bind(t, o)
+	if err != nil {
+		return nil, fault.Wrap(fault.Recipe, err)
+	}
+	if b.LacksBOS() {
+		events.Warn("the template begins with the bos token and the tokenizer has none: it is left out", map[string]any{"template": p.Template})
+	}
+	if have, want := t.VocabSize(), b.Tokenizer().VocabSize(); want > have {
+		var added []string
+		for id := have; id < want; id++ {
+			added = append(added, b.Tokenizer().Token(int32(id)))
+		}
+		events.Warn("the template needs tokens that the tokenizer lacks: the model must have embeddings for their ids",
+			map[string]any{"template": p.Template, "tokens": added, "first_id": have, "vocab_size": want})
+	}
+	return b, nil
 }
 
 func (p *Params) newSink(t *target, from *written) (sink, error) {

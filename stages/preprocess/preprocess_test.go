@@ -352,8 +352,8 @@ func TestMistakesInTheInputAreNamedWithFileAndLine(t *testing.T) {
 		{"a short row", "data.csv", "id,text\n1,a\n2\n", "data.csv:3: 1 cells, the header has 2 columns"},
 		{"a long row", "data.csv", "id,text\n1,a\n2,b,c\n", "data.csv:3: 3 cells, the header has 2 columns"},
 		{"an open quote", "data.csv", "id,text\n1,a\n2,\"b\n", "data.csv:3: the quoted cell has no end"},
-		{"an unknown format", "data.xml", "", "data.xml: unknown format .xml, want .jsonl, .json, .txt or .csv (or one of them with .gz or .zst)"},
-		{"a columnar file", "data.parquet", "", "data.parquet: .parquet files are not read: export the data as JSON lines (.jsonl)"},
+		{"an unknown format", "data.xml", "", "data.xml: unknown format .xml, want .jsonl, .json, .txt, .csv, .tsv, .parquet or .arrow (all but .parquet also with .gz or .zst)"},
+		{"a columnar file", "data.parquet", "", "read data.parquet: no Parquet file: it is too short"},
 		{"a damaged archive", "data.jsonl.gz", "x", "open input: data.jsonl.gz: unexpected EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -409,7 +409,7 @@ func TestParametersThatMeanNothingAreRefused(t *testing.T) {
 		"json_keys means nothing with style general":                            {Style: "general", JSONKeys: []string{"a"}},
 		"map_keys means nothing with style pretrain":                            {Style: "pretrain", MapKeys: map[string]string{"a": "b"}},
 		`map_keys: unknown key "prompts", want history, prompt, query, `:        {Style: "alpaca", Template: "qwen", MapKeys: map[string]string{"prompts": "b"}},
-		`tags: unknown tag "role", want role_tag, content_tag, `:                {Style: "sharegpt", Template: "qwen", Tags: map[string]string{"role": "b"}},
+		`tags: unknown tag "role", want assistant_tag, `:                        {Style: "sharegpt", Template: "qwen", Tags: map[string]string{"role": "b"}},
 		"pack needs seq_length":                                                 {Style: "alpaca", Template: "qwen", Pack: true},
 		"pack means nothing with style pretrain":                                {Style: "pretrain", Pack: true, SeqLength: 8},
 		"on_long drop needs seq_length":                                         {Style: "pretrain", OnLong: "drop"},

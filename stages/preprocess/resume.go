@@ -21,19 +21,12 @@ const (
 
 // checkpoint is how far a run has come. What it speaks of is on the disk before it is.
 type checkpoint struct {
-	Format   int      `json:"format"` // 1
-	Files    []string `json:"files"`  // that are read, in order: compat takes it from the file system, which no key knows
-	Input    position `json:"input"`  // behind which nothing is counted or written yet
-	Complete bool     `json:"complete"`
-	Columns  []string `json:"columns"` // seen so far
-	Stats    *stats   `json:"stats"`
-	Written  written  `json:"written"`
-}
-
-// position is a place in the input, which is the same stream of records whenever it is read.
-type position struct {
-	Records int64 `json:"records"`
-	Bytes   int64 `json:"bytes"` // of the files, for progress
+	Format   int       `json:"format"` // 1
+	Files    []string  `json:"files"`  // that are read, in order: compat takes it from the file system, which no key knows
+	Input    collected `json:"input"`  // behind which nothing is counted or written yet
+	Complete bool      `json:"complete"`
+	Stats    *stats    `json:"stats"`
+	Written  written   `json:"written"`
 }
 
 // loadCheckpoint finds what an earlier attempt left, or nil when there is nothing that fits.
@@ -89,7 +82,7 @@ type keeper struct {
 
 // openSink makes a sink through open and its keeper, as the last checkpoint left them if there is one that can be used.
 func openSink(t *target, files []string, every int64, open func(t *target, from *written) (sink, error)) (*keeper, error) {
-	k := &keeper{work: t.work, every: every, at: checkpoint{Format: 1, Files: baseNames(files), Stats: t.stats}}
+	k := &keeper{work: t.work, every: every, at: checkpoint{Format: 1, Files: files, Stats: t.stats}}
 	last, err := loadCheckpoint(t.work, k.at.Files)
 	if err != nil {
 		return nil, err
@@ -111,11 +104,14 @@ func openSink(t *target, files []string, every int64, open func(t *target, from 
 	return k, err
 }
 
-// collect takes a batch of documents that ends at a position of the input.
-func (k *keeper) collect(docs []handler.Document, columns []string, at position) error {
+// collect takes a batch of documents and how far the input is collected with it.
+func (k *keeper) collect(docs []handler.Document, so collected) error {
 	s := k.at.Stats
 	for _, d := range docs {
 		s.Records++
+		if d.Cut {
+			s.Truncated++
+		}
 		if d.Dropped != "" {
 			s.drop(d.Dropped)
 		} else if err := k.to.add(d); err != nil {
@@ -123,7 +119,7 @@ func (k *keeper) collect(docs []handler.Document, columns []string, at position)
 			return err
 		}
 	}
-	k.at.Input, k.at.Columns = at, columns
+	k.at.Input = so
 	if k.to.size()-k.saved < k.every {
 		return nil
 	}
@@ -137,6 +133,11 @@ func (k *keeper) run(ctx context.Context, p *pipeline) error {
 	}
 	if err := p.run(ctx); err != nil {
 		return err
+	}
+	// Reading again finds all of these again, so they are counted at the end.
+	if n := p.mix.filtered(); n > 0 {
+		k.at.Stats.Records += n
+		k.at.Stats.Dropped[filtered] += n
 	}
 	k.at.Complete = true
 	return k.save()
@@ -153,14 +154,12 @@ func (k *keeper) save() (err error) {
 
 // end closes the sink after a run that ended in err. What a cancelled run has done is kept to go on from, and so is the
 // last checkpoint after a failure of the machine; a mistake in the data or the recipe would only be met again.
-func (k *keeper) end(err error, cancelled bool) {
-	if cancelled && !k.broken && !k.at.Complete {
-		if k.save() != nil {
-			cancelled = false
-		}
+func (k *keeper) end(ctx context.Context, err error) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && !k.broken && !k.at.Complete {
+		k.save() // without it, the last checkpoint stands
 	}
 	k.to.abort()
-	if code := fault.CodeOf(err); err != nil && !cancelled && (code == fault.Data || code == fault.Recipe) {
+	if code := fault.CodeOf(err); code == fault.Data || code == fault.Recipe {
 		os.RemoveAll(k.work)
 	}
 }

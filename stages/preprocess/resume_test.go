@@ -79,13 +79,23 @@ func manyRecords(n int) string {
 
 // resumed are the ways of writing that a run can be resumed in.
 func resumed(t *testing.T) map[string]Params {
-	tk, in := newTokenizer(t), []artifact.Ref{file(t, "data.jsonl", manyRecords(2500))}
+	tk, in := newTokenizer(t), []artifact.Ref{file(t, "data.jsonl", manyRecords(1400))}
 	return map[string]Params{
-		"running text":      {Style: "pretrain", JSONKeys: []string{"text", "instruction"}, AppendEOD: true, Tokenizer: tk, Input: in, SeqLength: 30},
-		"instructions":      {Style: "alpaca", Template: "qwen", SeqLength: 250, OnLong: "truncate", Tokenizer: tk, Input: in},
-		"packs":             {Style: "alpaca", Template: "qwen", SeqLength: 300, Pack: true, Tokenizer: tk, Input: in},
-		"packs in groups":   {Style: "alpaca", Template: "qwen", SeqLength: 300, Pack: true, Subsets: 7, Tokenizer: tk, Input: in},
-		"as the reference":  {Style: "alpaca", Template: "qwen", SeqLength: 250, Compat: "rc3", Tokenizer: tk, Input: in},
+		"running text":     {Style: "pretrain", JSONKeys: []string{"text", "instruction"}, AppendEOD: true, Tokenizer: tk, Input: in, SeqLength: 30},
+		"instructions":     {Style: "alpaca", Template: "qwen", SeqLength: 250, OnLong: "truncate", Tokenizer: tk, Input: in},
+		"packs":            {Style: "alpaca", Template: "qwen", SeqLength: 300, Pack: true, Tokenizer: tk, Input: in},
+		"packs in groups":  {Style: "alpaca", Template: "qwen", SeqLength: 300, Pack: true, Subsets: 7, Tokenizer: tk, Input: in},
+		"as the reference": {Style: "alpaca", Template: "qwen", SeqLength: 250, Compat: "rc3", Tokenizer: tk, Input: in},
+		"mixed sources": {
+			Style: "alpaca", Template: "qwen", SeqLength: 400, Mix: "interleave_over", Seed: 3, Tokenizer: tk, OnError: "skip", MaxErrors: 2000,
+			Sources: []Source{
+				{Input: in, Weight: weight(0.4), Filter: "len(output) > 3", MaxSamples: 900},
+				{Input: []artifact.Ref{file(t, "more.jsonl", strings.Replace(manyRecords(600), "\"output\": \"yyy\"", "\"output\": 3", -1))}, Weight: weight(0.6), Filter: "len(output) % 2 == 0"},
+			},
+		},
+		"half of the records": {
+			Style: "alpaca", Template: "qwen", SeqLength: 400, Seed: 3, Tokenizer: tk, Sources: []Source{{Input: in, Weight: weight(1.5), MaxSamples: 900, Filter: "len(output) > 3"}},
+		},
 		"packs as in there": {Style: "alpaca", Template: "qwen", SeqLength: 600, Pack: true, Compat: "rc3", Tokenizer: tk, Input: in},
 	}
 }
@@ -97,6 +107,8 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
+func weight(w float64) *float64 { return &w }
+
 func TestACancelledRunGoesOnToTheSameBytes(t *testing.T) {
 	t.Parallel()
 	for name, p := range resumed(t) {
@@ -104,7 +116,7 @@ func TestACancelledRunGoesOnToTheSameBytes(t *testing.T) {
 			t.Parallel()
 			want := whole(t, p)
 			random := seeded(t)
-			for range 4 {
+			for range 3 {
 				root := t.TempDir()
 				work := filepath.Join(root, "work")
 				every := 1 + random.Int64N(400_000)
@@ -112,7 +124,7 @@ func TestACancelledRunGoesOnToTheSameBytes(t *testing.T) {
 				for i := range 1 + random.IntN(4) {
 					p.Workers = 1 + i%3
 					ctx, cancel := context.WithCancel(context.Background())
-					a := &at{n: 1 + random.IntN(9), do: cancel}
+					a := &at{n: 1 + random.IntN(5), do: cancel}
 					err := attempt(ctx, p, root, work, every, a)
 					cancel()
 					if err != nil && !errors.Is(err, context.Canceled) {
@@ -144,11 +156,11 @@ func TestAKilledRunGoesOnFromItsLastCheckpointToTheSameBytes(t *testing.T) {
 			t.Parallel()
 			want := whole(t, p)
 			random := seeded(t)
-			for round := range 4 {
+			for round := range 3 {
 				root := t.TempDir()
 				// What the disk holds in the middle of a run is what a killed one leaves.
 				left := filepath.Join(root, "left")
-				a := &at{n: 1 + random.IntN(9)}
+				a := &at{n: 1 + random.IntN(5)}
 				a.do = func() {
 					if err := os.CopyFS(left, os.DirFS(filepath.Join(root, "work"))); err != nil {
 						t.Error(err)
@@ -156,7 +168,7 @@ func TestAKilledRunGoesOnFromItsLastCheckpointToTheSameBytes(t *testing.T) {
 				}
 				every := 1 + random.Int64N(400_000)
 				if round == 0 {
-					a.n, every = 10, 1 // everything was read, and nothing closed
+					a.n, every = 6, 1 // everything was read, and nothing closed
 				}
 				if err := attempt(context.Background(), p, root, filepath.Join(root, "work"), every, a); err != nil {
 					t.Fatal(err)
@@ -252,12 +264,13 @@ func TestTheRecordsBeforeACheckpointAreNotEncodedAgain(t *testing.T) {
 		t.Fatalf("checkpoint %+v, %v", last, err)
 	}
 	seen := int64(0)
+	sources := []*source{{files: []string{p.Input[0].Path}, weight: 1, handler: counting{}}}
 	pipe := &pipeline{
-		files: []string{p.Input[0].Path}, workers: 2, handler: counting{}, skip: last.Input.Records,
-		collect: func(docs []handler.Document, _ []string, at position) error {
+		sources: sources, mix: newMixer(&p, sources), workers: 2, from: last.Input, examples: map[string]string{},
+		collect: func(docs []handler.Document, so collected) error {
 			seen += int64(len(docs))
-			if at.Records != last.Input.Records+seen {
-				return fmt.Errorf("position %d after %d records behind %d", at.Records, seen, last.Input.Records)
+			if so.Records != last.Input.Records+seen || so.Counts[0] != int(so.Records) {
+				return fmt.Errorf("position %d, %v records by source, after %d records behind %d", so.Records, so.Counts, seen, last.Input.Records)
 			}
 			return nil
 		},
@@ -265,7 +278,7 @@ func TestTheRecordsBeforeACheckpointAreNotEncodedAgain(t *testing.T) {
 	if err := pipe.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if seen+last.Input.Records != 2500 {
+	if seen+last.Input.Records != 1400 {
 		t.Errorf("%d records are encoded after %d", seen, last.Input.Records)
 	}
 }
@@ -275,4 +288,5 @@ type counting struct{}
 
 func (counting) Fields() []string                               { return nil }
 func (counting) Columns() []string                              { return nil }
+func (counting) Optional() []string                             { return nil }
 func (counting) Encode(record.Record) (handler.Document, error) { return handler.Document{}, nil }

@@ -8,12 +8,52 @@ import (
 )
 
 // Dump writes a value as Python's json.dumps(json.loads(text), ensure_ascii=False) would: one line,
-// ", " and ": " between things, floats in their shortest form.
-func Dump(v any) string { return string(appendValue(nil, v)) }
+// ", " and ": " between things, floats in their shortest form. What JSON has no form for is null.
+func Dump(v any) string { return string(appendValue(nil, v, flat)) }
 
-func appendValue(dst []byte, v any) []byte {
+// Indent writes a value as json.dumps(v, ensure_ascii=False, indent=4) would: an entry a line.
+func Indent(v any) string { return string(appendValue(nil, v, 0)) }
+
+// flat is the depth of values that are written on one line.
+const flat = -1
+
+// between writes what separates the entries of a list or object at a depth.
+func between(dst []byte, first bool, depth int) []byte {
+	switch {
+	case depth != flat:
+		if !first {
+			dst = append(dst, ',')
+		}
+		return newLine(dst, depth+1)
+	case !first:
+		dst = append(dst, ", "...)
+	}
+	return dst
+}
+
+// closing goes to the line of the bracket that ends n entries.
+func closing(dst []byte, n, depth int) []byte {
+	if n == 0 || depth == flat {
+		return dst
+	}
+	return newLine(dst, depth)
+}
+
+func newLine(dst []byte, depth int) []byte {
+	dst = append(dst, '\n')
+	for range 4 * depth {
+		dst = append(dst, ' ')
+	}
+	return dst
+}
+
+func appendValue(dst []byte, v any, depth int) []byte {
+	inner := depth
+	if depth != flat {
+		inner++
+	}
 	switch v := v.(type) {
-	case nil:
+	case nil, Opaque:
 		return append(dst, "null"...)
 	case bool:
 		return strconv.AppendBool(dst, v)
@@ -24,23 +64,17 @@ func appendValue(dst []byte, v any) []byte {
 	case []any:
 		dst = append(dst, '[')
 		for i, e := range v {
-			if i > 0 {
-				dst = append(dst, ", "...)
-			}
-			dst = appendValue(dst, e)
+			dst = appendValue(between(dst, i == 0, depth), e, inner)
 		}
-		return append(dst, ']')
+		return append(closing(dst, len(v), depth), ']')
 	case *Object:
 		dst = append(dst, '{')
 		for i, k := range v.Keys {
-			if i > 0 {
-				dst = append(dst, ", "...)
-			}
-			dst = appendText(dst, k)
+			dst = appendText(between(dst, i == 0, depth), k)
 			dst = append(dst, ": "...)
-			dst = appendValue(dst, v.Values[i])
+			dst = appendValue(dst, v.Values[i], inner)
 		}
-		return append(dst, '}')
+		return append(closing(dst, len(v.Keys), depth), '}')
 	}
 	panic(fmt.Sprintf("ordjson: dump of %T", v))
 }

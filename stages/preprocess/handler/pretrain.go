@@ -2,6 +2,7 @@ package handler
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/belay-ml/belay/stages/preprocess/record"
 )
@@ -11,12 +12,12 @@ func pretrainKind() Kind {
 		Style: "pretrain", Reference: "GeneralPretrainHandler",
 		Doc:   "running text in the columns of json_keys, one index each",
 		Keyed: true,
-		New:   func(o Options) (Handler, error) { return pretrain{o}, nil },
+		New:   func(o Options) (Handler, error) { return pretrain{newEncoder(o)}, nil },
 	}
 }
 
 // pretrain writes each column's text as a document.
-type pretrain struct{ Options }
+type pretrain struct{ *encoder }
 
 func (h pretrain) Fields() []string  { return h.Keys }
 func (h pretrain) Columns() []string { return h.Keys }
@@ -42,8 +43,10 @@ func (h pretrain) Encode(r record.Record) (Document, error) {
 	return doc, nil
 }
 
-func (o Options) encode(text string) []int32 {
-	ids := o.Tokenizer.Encode(nil, text, true)
-	ids, _ = o.end(ids, nil)
-	return ids
+// encode is a text's ids with the end of the document.
+func (e *encoder) encode(text string) []int32 {
+	w := e.take()
+	defer e.give(w)
+	w.ids = e.end(e.Tokenizer.Encode(w.ids[:0], text, true))
+	return slices.Clone(w.ids)
 }

@@ -7,12 +7,14 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// csvReader reads comma-separated rows under a header. Quotes count at the beginning of a cell only
+// csvReader reads rows of cells under a header. Quotes count at the beginning of a cell only
 // and may hold line ends; empty lines are passed over (RFC 4180 as pandas reads it).
 type csvReader struct {
 	in      *bufio.Reader
+	comma   byte // between cells
 	name    string
 	line    int64 // of the next byte, from 1
 	names   []string
@@ -46,15 +48,12 @@ func (r *csvReader) Next() (Raw, error) {
 		return Raw{}, err
 	}
 	place := Place{File: r.name, Line: line}
-	if len(cells) > len(r.names) {
-		return Raw{}, fmt.Errorf("%s: %d cells, the header has %d columns", place, len(cells), len(r.names))
-	}
-	if len(cells) < len(r.names) && !r.missing {
-		return Raw{}, fmt.Errorf("%s: %d cells, the header has %d columns", place, len(cells), len(r.names))
+	if len(cells) > len(r.names) || len(cells) < len(r.names) && !r.missing {
+		return Raw{}, place.Errorf(WrongForm, "%d cells, the header has %d columns", len(cells), len(r.names))
 	}
 	for i, c := range cells {
-		if err := notUTF8(place, []byte(c)); err != nil {
-			return Raw{}, fmt.Errorf("column %s: %w", r.names[i], err)
+		if !utf8.ValidString(c) {
+			return Raw{}, place.Errorf(NotUTF8, "column %s is not UTF-8", r.names[i])
 		}
 	}
 	raw := Raw{Place: place, Names: r.names, Cells: cells}
@@ -141,7 +140,7 @@ func (r *csvReader) cells() ([]string, error) {
 		case c == '"' && state == closing:
 			cell = append(cell, c)
 			state = quoted
-		case c == ',':
+		case c == r.comma:
 			cells, cell, state = append(cells, string(cell)), cell[:0], start
 		case c == '\n' || c == '\r':
 			if c == '\r' {

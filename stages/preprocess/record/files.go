@@ -4,16 +4,25 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strings"
 )
 
-// The formats that can be read, by the extension of their files.
-var formats = map[string]string{"json": "json", "jsonl": "json", "txt": "text", "csv": "csv"}
+// The formats of files.
+const (
+	jsonFormat    = "json" // objects, one a line or in an array
+	textFormat    = "text"
+	csvFormat     = "csv"
+	tsvFormat     = "tsv"
+	parquetFormat = "parquet"
+	arrowFormat   = "arrow"
+)
 
-// later are extensions of formats that are known and not read.
-var later = []string{"parquet", "arrow"}
+// formats are those that can be read, by the extension of their files.
+var formats = map[string]string{
+	"json": jsonFormat, "jsonl": jsonFormat, "txt": textFormat, "csv": csvFormat, "tsv": tsvFormat,
+	"parquet": parquetFormat, "arrow": arrowFormat,
+}
 
 // extension is a file's last extension below a compression's, and that compression's.
 func extension(name string) (ext, compression string) {
@@ -56,7 +65,7 @@ func Files(path string, listing bool) (files, left []string, err error) {
 	sort.SliceStable(exts, func(i, j int) bool { return len(byExt[exts[i]]) > len(byExt[exts[j]]) })
 	chosen := ""
 	for _, ext := range exts {
-		if formats[ext] != "" || slices.Contains(later, ext) {
+		if formats[ext] != "" {
 			chosen = ext
 			break
 		}
@@ -93,14 +102,14 @@ func entriesOf(path string, listing bool) ([]os.DirEntry, error) {
 }
 
 func known(path string) error {
-	ext, _ := extension(filepath.Base(path))
+	ext, compression := extension(filepath.Base(path))
 	switch {
+	case formats[ext] == parquetFormat && compression != "":
+		return fmt.Errorf("find input: %s: a .parquet file is compressed inside, and is read from its end: unpack it", path)
 	case formats[ext] != "":
 		return nil
-	case slices.Contains(later, ext):
-		return fmt.Errorf("find input: %s: .%s files are not read: export the data as JSON lines (.jsonl)", path, ext)
 	}
-	return fmt.Errorf("find input: %s: unknown format .%s, want %s (or one of them with .gz or .zst)", path, ext, supported())
+	return fmt.Errorf("find input: %s: unknown format .%s, want %s (all but .parquet also with .gz or .zst)", path, ext, supported())
 }
 
-func supported() string { return ".jsonl, .json, .txt or .csv" }
+func supported() string { return ".jsonl, .json, .txt, .csv, .tsv, .parquet or .arrow" }

@@ -55,7 +55,7 @@ func FuzzReaders(f *testing.F) {
 		n := 0
 		if readAll(path, func(raw Raw) {
 			n++
-			Decode(raw)
+			Decode(raw, Options{})
 		}) == nil && n > len(text)+1 && !strings.Contains(ext, ".") {
 			t.Fatalf("%d records in %d bytes", n, len(text))
 		}
