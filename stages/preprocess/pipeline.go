@@ -151,10 +151,10 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 		}
 		b.read = p.mix.offset()
 		next := &batch{begin: b.begin + int64(len(b.items)), items: make([]item, 0, len(b.items))} // the workers own b from here on
-		if err := emit(b); err != nil || b.err != nil {
+		if err := emit(b); err != nil {
 			return err
 		}
-		if err != nil {
+		if err != nil { // the end, or a mistake that the batch tells
 			return nil
 		}
 		b, bytes = next, 0
