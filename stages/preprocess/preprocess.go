@@ -98,7 +98,7 @@ func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) 
 
 	counts := newStats(o.Tokenizer)
 	t := &target{
-		dir: dir, prefix: p.OutputPrefix, work: filepath.Join(in.Work, "output"), fields: h.Fields(), level: p.level(), instruction: kind.Instruction,
+		dir: dir, prefix: p.OutputPrefix, work: filepath.Join(in.Work, "output"), fields: h.Fields(), level: p.Sentences.level(), instruction: kind.Instruction,
 		dtype: corpus.I32, limit: p.SeqLength, truncate: p.OnLong == "truncate", pad: pad, subsets: p.Subsets, stats: counts,
 	}
 	if p.DType == "auto" {
@@ -187,6 +187,9 @@ func options(p *Params, kind handler.Kind, events event.Stage) (o handler.Option
 	o = handler.Options{
 		Tokenizer: t, EOD: sp.EOS, AppendEOD: p.AppendEOD, Keys: p.JSONKeys,
 		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(), Learn: p.learn(),
+	}
+	if o.Sentences, err = p.Sentences.splitter(); err != nil {
+		return o, 0, err
 	}
 	pad = sp.PAD
 	if kind.Keyed && len(o.Keys) == 0 {
