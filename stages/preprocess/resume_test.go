@@ -86,6 +86,7 @@ func resumed(t *testing.T) map[string]Params {
 		"packs":            {Style: "alpaca", Template: "qwen", SeqLength: 300, Pack: true, Tokenizer: tk, Input: in},
 		"packs in groups":  {Style: "alpaca", Template: "qwen", SeqLength: 300, Pack: true, Subsets: 7, Tokenizer: tk, Input: in},
 		"as the reference": {Style: "alpaca", Template: "qwen", SeqLength: 250, Compat: "rc3", Tokenizer: tk, Input: in},
+		"sentences":        {Style: "pretrain", Sentences: Sentences{SplitSentences: true}, AppendEOD: true, Tokenizer: tk, Input: in},
 		"mixed sources": {
 			Style: "alpaca", Template: "qwen", SeqLength: 400, Mix: "interleave_over", Seed: 3, Tokenizer: tk, OnError: "skip", MaxErrors: 2000,
 			Sources: []Source{
