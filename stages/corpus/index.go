@@ -57,7 +57,14 @@ func Open(prefix string) (_ *Index, err error) {
 	if err := x.parse(raw, x.bin.Size()); err != nil {
 		return nil, fmt.Errorf("read %s.idx: %w", prefix, err)
 	}
+	x.Forget() // what was checked is needed again in other places at other times
 	return x, nil
+}
+
+// Forget gives back the memory of what was read of a mapped index.
+func (x *Index) Forget() {
+	x.idx.Forget()
+	x.bin.Forget()
 }
 
 // parse takes the index apart. Sizes are compared by subtraction and division, so that no count in

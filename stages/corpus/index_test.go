@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -223,21 +224,25 @@ func TestMergeJoinsSequencesAndDocuments(t *testing.T) {
 	}
 }
 
-func BenchmarkWriteIndex(b *testing.B) {
-	ids := make([]int32, 1024)
-	b.SetBytes(int64(4 * len(ids) * 1000))
-	for b.Loop() {
-		w, err := Create(filepath.Join(b.TempDir(), "x"), I32)
-		if err != nil {
-			b.Fatal(err)
-		}
-		for range 1000 {
-			if err := w.Add(ids); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := w.Close(); err != nil {
-			b.Fatal(err)
+func BenchmarkWrite(b *testing.B) {
+	for _, dtype := range []DType{I32, U16} {
+		for _, n := range []int{16, 1024} {
+			b.Run(fmt.Sprintf("%s/%d ids", dtype, n), func(b *testing.B) {
+				ids := make([]int32, n)
+				w, err := Create(filepath.Join(b.TempDir(), "x"), dtype)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer w.Abort()
+				b.SetBytes(int64(n * dtype.Size()))
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := w.Add(ids); err != nil {
+						b.Fatal(err)
+					}
+					w.EndDocument()
+				}
+			})
 		}
 	}
 }

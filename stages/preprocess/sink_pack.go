@@ -142,10 +142,14 @@ func (s *packSink) groups() ([][2]int, error) {
 	return out, nil
 }
 
+// forgetEvery is how many ids are read of the spool before its memory is given back.
+const forgetEvery = 2 << 20
+
 // packer writes packs; it keeps its rows from one to the next.
 type packer struct {
 	*packSink
 	to                         writers
+	read                       int // ids, since the spool's memory was given back
 	ids, labels, mask, lengths []int32
 }
 
@@ -162,6 +166,12 @@ func (p *packer) write(pack []int32, first int) (err error) {
 			return err
 		}
 		p.lengths = append(p.lengths, int32(len(p.ids)-at))
+	}
+	// Packs read all over the spool: without this its pages would count as this process's memory.
+	if p.read += len(p.ids); p.read >= forgetEvery {
+		p.opened[0].Forget()
+		p.opened[1].Forget()
+		p.read = 0
 	}
 	for range p.ids {
 		p.mask = append(p.mask, 1)
