@@ -8,7 +8,14 @@
 //
 // Reading, encoding and writing overlap. Batches wait in channels of fixed size, so memory does not
 // grow with the input; packing, which needs all lengths before the first pack, spools samples to the
-// stage's working directory and keeps their lengths only.
+// stage's working directory and keeps four bytes a sample.
+//
+// # Checkpoint
+//
+// Output waits in the working directory, which the engine keeps for a run that was cut short. Every few million ids, and
+// when the run is cancelled, checkpoint.json there says how far the input has come, with all counts and the Mark of each
+// index. Another attempt reads the input again up to there without encoding it, cuts the indexes to their marks and
+// goes on; the key vouches for the input and the parameters. What does not fit is begun anew.
 //
 // # Invariants
 //
@@ -33,7 +40,8 @@
 //
 // # Files
 //
-// Running text: PREFIX_KEY_document.{bin,idx}. Instructions:
+// Running text: PREFIX_KEY_document.{bin,idx}, or PREFIX_KEY_sentence with split_sentences (package sentence).
+// Instructions:
 // PREFIX_packed_{input_ids,attention_mask,labels}_document.{bin,idx} ("packed" whether packed or
 // not, as the reference names them), and when packed PREFIX_packed_lengths.{bin,idx} (see corpus).
 //

@@ -38,7 +38,7 @@ func merge(ctx context.Context, p *Params, dir string) (corpus.Manifest, error) 
 			return m, fault.New(fault.Data, "merge: no token index in %s has %q in its name", p.Input[0].Path, key)
 		}
 		name := p.OutputPrefix + "_" + key
-		w, err := corpus.Merge(filepath.Join(dir, name), inputs)
+		w, err := corpus.Merge(ctx, filepath.Join(dir, name), inputs)
 		if err != nil {
 			return m, err
 		}

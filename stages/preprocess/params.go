@@ -38,13 +38,14 @@ type Params struct {
 	SeqLength int    `yaml:"seq_length" alias:"seq_len,cutoff_len" min:"1" max:"16777216" doc:"longest sample in tokens; needed to pack"`
 	OnLong    string `yaml:"on_long" enum:"drop,truncate,proportional" doc:"what happens to a sample longer than seq_length: it is left out and counted (drop, default), its end is cut off (truncate), or the answer and question of each round that has no room are cut by their shares, as LLaMA-Factory's cutoff_len does (proportional)"`
 	Learning
+	Sentences
 	Pack      bool `yaml:"pack" doc:"put several samples into one sequence of seq_length tokens"`
 	AppendEOD bool `yaml:"append_eod" doc:"end each document with the end-of-text token"`
 
 	OutputPrefix   string   `yaml:"output_prefix" default:"data" doc:"how the files' names begin"`
 	DType          string   `yaml:"dtype" enum:"int32,auto" default:"int32" doc:"type of the ids; auto takes 16 bits for a vocabulary below 65500"`
 	MergeGroupKeys []string `yaml:"merge_group_keys" doc:"instead of reading data: join the token indexes in input whose names contain a key, for each key"`
-	Subsets        int      `yaml:"n_subs" min:"1" doc:"pack the records in this many groups; without pack it changes nothing"`
+	Subsets        int      `yaml:"n_subs" min:"1" doc:"pack the records in this many groups, each by itself; without pack it changes nothing (records are always encoded side by side)"`
 	Compat         string   `yaml:"compat" enum:"rc3" doc:"rc3 writes what MindSpeed-LLM 1.0.RC3 writes, its defects included"`
 	Workers        int      `yaml:"workers" key:"no" min:"0" max:"1024" doc:"goroutines that encode; 0 takes the cores granted"`
 	Reference
@@ -129,6 +130,9 @@ func (p *Params) check(k handler.Kind) error {
 		return err
 	}
 	if err := p.Learning.check(p, k); err != nil {
+		return err
+	}
+	if err := p.Sentences.check(k); err != nil {
 		return err
 	}
 	if err := p.Reference.check(); err != nil {

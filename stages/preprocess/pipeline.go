@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ const (
 // batch is a stretch of the input on its way through the workers.
 type batch struct {
 	items []item
+	begin int64 // records of the input before these
 	read  int64 // bytes of all files read so far
 
 	done    chan struct{} // closed when what follows is filled in
@@ -55,8 +57,21 @@ type pipeline struct {
 	examples map[string]string
 	// seen are the columns of each source, once it is read.
 	seen [][]string
-	// collect takes the documents in input order; read is the number of bytes behind them.
-	collect func(docs []handler.Document, read int64) error
+	// from is what an earlier attempt has collected: nothing for a new one.
+	from collected
+	// collect takes the documents in input order, and how far the input is collected with them.
+	collect func(docs []handler.Document, so collected) error
+}
+
+// collected is how far the input has come, and what is known of it by there. The input is the same stream of records
+// whenever it is read.
+type collected struct {
+	Records  int64             `json:"records"`
+	Bytes    int64             `json:"bytes"`   // of the files, for progress
+	Counts   []int             `json:"counts"`  // records by source
+	Columns  [][]string        `json:"columns"` // seen, by source
+	Wrong    int               `json:"wrong"`   // records left out by tolerance
+	Examples map[string]string `json:"examples"`
 }
 
 // run works until the input ends. The reader owns both channels: jobs feeds the workers, order keeps
@@ -114,9 +129,13 @@ func (p *pipeline) run(ctx context.Context) error {
 // read cuts the records into batches.
 func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 	defer p.mix.close()
-	b, bytes := &batch{}, 0
-	for {
+	b, bytes := &batch{begin: p.from.Records}, 0
+	for skip := p.from.Records; ; {
 		it, err := p.mix.take(ctx)
+		if skip > 0 && err == nil {
+			skip--
+			continue
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -131,11 +150,12 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 			continue
 		}
 		b.read = p.mix.offset()
-		n, last := len(b.items), err != nil
-		if err := emit(b); err != nil || last { // from here on the batch is the worker's
+		last := err != nil                                                                         // the end, or a mistake that the batch tells
+		next := &batch{begin: b.begin + int64(len(b.items)), items: make([]item, 0, len(b.items))} // the workers own b from here on
+		if err := emit(b); err != nil || last {
 			return err
 		}
-		b, bytes = &batch{items: make([]item, 0, n)}, 0
+		b, bytes = next, 0
 	}
 }
 
@@ -196,8 +216,24 @@ type collector struct {
 }
 
 func newCollector(p *pipeline) *collector {
+	c := &collector{pipeline: p, counts: make([]int, len(p.sources)), records: int(p.from.Records)}
 	p.seen = make([][]string, len(p.sources))
-	return &collector{pipeline: p, counts: make([]int, len(p.sources))}
+	copy(p.seen, p.from.Columns)
+	copy(c.counts, p.from.Counts)
+	maps.Copy(p.examples, p.from.Examples)
+	if p.tolerance != nil {
+		p.tolerance.count = p.from.Wrong
+	}
+	return c
+}
+
+// state is what is collected with a batch; records behind one that ends the run are not.
+func (c *collector) state(b *batch) collected {
+	so := collected{Records: b.begin + int64(len(b.results)), Bytes: b.read, Counts: c.counts, Columns: c.seen, Examples: c.examples}
+	if c.tolerance != nil {
+		so.Wrong = c.tolerance.count
+	}
+	return so
 }
 
 func (c *collector) take(b *batch) error {
@@ -237,7 +273,7 @@ func (c *collector) take(b *batch) error {
 	if stop != nil {
 		return stop
 	}
-	if err := c.collect(c.docs, b.read); err != nil {
+	if err := c.collect(c.docs, c.state(b)); err != nil {
 		return err
 	}
 	return b.err
@@ -245,7 +281,7 @@ func (c *collector) take(b *batch) error {
 
 func (c *collector) end() error {
 	if c.records == 0 {
-		return fault.New(fault.Data, "read input %s: no records", names(c.sources))
+		return fault.New(fault.Data, "read input %s: no records", strings.Join(filesOf(c.sources), ", "))
 	}
 	for i := range c.sources {
 		if err := c.missing(i); err != nil {
@@ -258,15 +294,15 @@ func (c *collector) end() error {
 	return nil
 }
 
-// names are the files of sources as messages call them.
-func names(sources []*source) string {
+// filesOf are the files of sources as messages call them.
+func filesOf(sources []*source) []string {
 	var out []string
 	for _, s := range sources {
 		for _, f := range s.files {
 			out = append(out, filepath.Base(f))
 		}
 	}
-	return strings.Join(out, ", ")
+	return out
 }
 
 // missing finds a column that should have shown up by now. A source of which nothing was read is not judged.

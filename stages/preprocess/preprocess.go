@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,16 +21,19 @@ import (
 )
 
 // Stage is the stage `preprocess`.
-type Stage struct{}
+type Stage struct {
+	every int64 // ids between checkpoints; 0 takes the usual
+}
 
 // Describe says what the stage takes and makes.
 func (Stage) Describe() engine.Spec {
 	return engine.Spec{
-		Name:    "preprocess",
-		Version: 2,
-		Doc:     "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
-		Params:  Params{},
-		Outputs: []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
+		Name:      "preprocess",
+		Version:   2,
+		Doc:       "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
+		Params:    Params{},
+		Outputs:   []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
+		Resumable: true,
 		Resources: engine.Resources{
 			CPU: -1,
 		},
@@ -37,7 +41,7 @@ func (Stage) Describe() engine.Spec {
 }
 
 // Run reads the input and writes the index.
-func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
+func (s Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p, ok := in.Params.(*Params)
 	if !ok {
 		return fmt.Errorf("preprocess: parameters are %T", in.Params)
@@ -52,7 +56,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		p.report(p, handler.Kind{Keyed: true, Templated: true}, in.Events)
 		m, err = merge(ctx, p, dir)
 	} else {
-		m, err = encode(ctx, p, in, dir)
+		m, err = s.encode(ctx, p, in, dir)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -71,7 +75,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 }
 
 // encode makes an index of data files.
-func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.Manifest, err error) {
+func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.Manifest, err error) {
 	kind, err := lookup(p, in.Events)
 	if err != nil {
 		return m, err
@@ -96,78 +100,66 @@ func encode(ctx context.Context, p *Params, in engine.In, dir string) (m corpus.
 
 	counts := newStats(o.Tokenizer)
 	t := &target{
-		dir: dir, prefix: p.OutputPrefix, work: in.Work, fields: h.Fields(), instruction: kind.Instruction,
+		dir: dir, prefix: p.OutputPrefix, work: filepath.Join(in.Work, "output"), fields: h.Fields(), level: p.Sentences.level(), instruction: kind.Instruction,
 		dtype: corpus.I32, limit: p.SeqLength, truncate: p.OnLong == "truncate", pad: pad, subsets: p.Subsets, stats: counts,
 	}
 	if p.DType == "auto" {
 		t.dtype = corpus.Smallest(o.Tokenizer.VocabSize())
 	}
-	to, err := newSink(p, t)
+	to, err := openSink(t, filesOf(sources), cmp.Or(s.every, checkpointEvery), p.newSink)
 	if err != nil {
 		return m, err
 	}
-	defer to.abort()
+	defer func() { to.end(ctx, err) }()
+	from := to.at.Input
+	if from.Records > 0 {
+		in.Events.Info(fmt.Sprintf("going on after %d records that are done", from.Records), nil)
+	}
 	pipe := &pipeline{
-		sources: sources, mix: newMixer(p, sources), workers: workers(p, in), examples: map[string]string{},
-		collect: func(docs []handler.Document, read int64) error {
-			for _, d := range docs {
-				counts.records++
-				if d.Cut {
-					counts.truncated++
-				}
-				if d.Dropped != "" {
-					counts.drop(d.Dropped)
-				} else if err := to.add(d); err != nil {
-					return err
-				}
+		sources: sources, mix: newMixer(p, sources), workers: workers(p, in), examples: map[string]string{}, from: from,
+		collect: func(docs []handler.Document, so collected) error {
+			if err := to.collect(docs, so); err != nil {
+				return err
 			}
-			in.Events.Progress(read, total, "bytes", fmt.Sprintf("%d records", counts.records))
+			in.Events.Progress(so.Bytes, total, "bytes", fmt.Sprintf("%d records", counts.Records))
 			return nil
 		},
 	}
 	if p.OnError == "skip" {
 		pipe.tolerance = &tolerance{most: p.MaxErrors, events: in.Events}
 	}
-	if err := pipe.run(ctx); err != nil {
+	if err := to.run(ctx, pipe); err != nil {
 		return m, err
 	}
-	if n := pipe.mix.filtered(); n > 0 {
-		counts.records += n
-		counts.dropped[filtered] += n
+	if counts.Samples == 0 && !p.compat() {
+		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.Records, reasons(counts.Dropped))
 	}
-	if counts.samples == 0 && !p.compat() {
-		return m, fault.New(fault.Data, "none of the %d records gave a sample: %s", counts.records, reasons(counts.dropped))
-	}
-	tellTaken(pipe, in.Events)
-	indexes, err := to.close()
+	tellTaken(sources, to.at.Input.Columns, in.Events)
+	indexes, err := to.to.close(ctx)
 	if err != nil {
 		return m, err
 	}
-	if len(counts.dropped) > 0 {
-		in.Events.Warn("records were left out: "+reasons(counts.dropped), nil)
+	if len(counts.Dropped) > 0 {
+		in.Events.Warn("records were left out: "+reasons(counts.Dropped), nil)
 	}
 	m = corpus.Manifest{
 		Format: 1, Style: kind.Style, Template: p.Template, Compat: p.Compat, Prefix: p.OutputPrefix,
 		Instruction: kind.Instruction, Pairs: kind.Pairs, Packed: p.Pack, SeqLength: p.SeqLength,
 		VocabSize: o.Tokenizer.VocabSize(), EOD: o.EOD, PAD: pad, LeftOut: left,
-		Records: counts.records, Samples: counts.samples, Tokens: counts.tokens, Trained: counts.trained,
-		Truncated: counts.truncated, Dropped: counts.dropped, Examples: pipe.examples,
-		Lengths: counts.lengthSummary(), Histogram: counts.tokenSummary(), Indexes: indexes, Sample: counts.sample,
+		Records: counts.Records, Samples: counts.Samples, Tokens: counts.Tokens, Trained: counts.Trained,
+		Truncated: counts.Truncated, Dropped: counts.Dropped, Examples: to.at.Input.Examples,
+		Lengths: counts.lengthSummary(), Histogram: counts.tokenSummary(), Indexes: indexes, Sample: counts.Sample,
 	}
-	for _, s := range sources {
-		for _, f := range s.files {
-			m.Files = append(m.Files, filepath.Base(f))
-		}
-	}
+	m.Files = filesOf(sources)
 	return m, nil
 }
 
 // tellTaken says which columns were read without being asked for, where the reference would pass over them.
-func tellTaken(p *pipeline, events event.Stage) {
+func tellTaken(sources []*source, seen [][]string, events event.Stage) {
 	var taken []string
-	for i, s := range p.sources {
+	for i, s := range sources {
 		for _, c := range s.handler.Optional() {
-			if c != "input" && slices.Contains(p.seen[i], c) && !slices.Contains(taken, c) {
+			if c != "input" && slices.Contains(seen[i], c) && !slices.Contains(taken, c) {
 				taken = append(taken, c)
 			}
 		}
@@ -197,6 +189,9 @@ func options(p *Params, kind handler.Kind, events event.Stage) (o handler.Option
 	o = handler.Options{
 		Tokenizer: t, EOD: sp.EOS, AppendEOD: p.AppendEOD, Keys: p.JSONKeys,
 		MapKeys: p.MapKeys, Tags: p.Tags, Compat: p.compat(), Learn: p.learn(),
+	}
+	if o.Sentences, err = p.Sentences.splitter(); err != nil {
+		return o, 0, err
 	}
 	pad = sp.PAD
 	if kind.Keyed && len(o.Keys) == 0 {
@@ -243,14 +238,14 @@ func bind(p *Params, t tok.Tokenizer, events event.Stage) (chat.Format, error) {
 	return b, nil
 }
 
-func newSink(p *Params, t *target) (sink, error) {
+func (p *Params) newSink(t *target, from *written) (sink, error) {
 	switch {
 	case p.Pack:
-		return newPackSink(t, p.compat())
+		return newPackSink(t, p.compat(), from)
 	case p.compat():
-		return newRC3Sink(t)
+		return newRC3Sink(t, from)
 	}
-	return newPlainSink(t)
+	return newPlainSink(t, from)
 }
 
 func workers(p *Params, in engine.In) int {

@@ -426,6 +426,8 @@ func TestParametersThatMeanNothingAreRefused(t *testing.T) {
 		`map_keys: unknown key "prompts", want history, prompt, query, `:        {Style: "alpaca", Template: "qwen", MapKeys: map[string]string{"prompts": "b"}},
 		`tags: unknown tag "role", want assistant_tag, `:                        {Style: "sharegpt", Template: "qwen", Tags: map[string]string{"role": "b"}},
 		"pack needs seq_length":                                                 {Style: "alpaca", Template: "qwen", Pack: true},
+		"split_sentences means nothing with style alpaca":                       {Style: "alpaca", Template: "qwen", Sentences: Sentences{SplitSentences: true}},
+		"keep_newlines means nothing without split_sentences":                   {Style: "pretrain", Sentences: Sentences{KeepNewlines: true}},
 		"pack means nothing with style pretrain":                                {Style: "pretrain", Pack: true, SeqLength: 8},
 		"on_long drop needs seq_length":                                         {Style: "pretrain", OnLong: "drop"},
 		"on_long drop cannot be had with compat rc3":                            {Style: "pretrain", OnLong: "drop", SeqLength: 8, Compat: "rc3"},

@@ -28,8 +28,8 @@ func numbered(t testing.TB, name string, n int) []artifact.Ref {
 	return files(t, name+".jsonl", b.String())
 }
 
-// written are the documents of a run on sources.
-func written(t testing.TB, p Params) (string, corpus.Manifest) {
+// wrote gives the documents of a run on sources.
+func wrote(t testing.TB, p Params) (string, corpus.Manifest) {
 	t.Helper()
 	if p.Style == "" {
 		p.Style = "pretrain"
@@ -72,7 +72,7 @@ func TestWeightSaysHowOftenRecordsAreTaken(t *testing.T) {
 		if strings.HasSuffix(name, ", over") {
 			p.Mix = mixOver
 		}
-		if got, _ := written(t, p); got != c.want {
+		if got, _ := wrote(t, p); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
@@ -81,9 +81,9 @@ func TestWeightSaysHowOftenRecordsAreTaken(t *testing.T) {
 func TestAPartOfASourceIsChosenBySeedAlone(t *testing.T) {
 	t.Parallel()
 	p := Params{Sources: []Source{{Input: numbered(t, "a", 40), Weight: weight(1.25)}}, Seed: 1, Tokenizer: newTokenizer(t)}
-	first, _ := written(t, p)
+	first, _ := wrote(t, p)
 	p.Workers = 3
-	if again, _ := written(t, p); again != first {
+	if again, _ := wrote(t, p); again != first {
 		t.Errorf("the same seed gave\n%s\n%s", first, again)
 	}
 	all := strings.Fields(first)
@@ -97,7 +97,7 @@ func TestAPartOfASourceIsChosenBySeedAlone(t *testing.T) {
 		}
 	}
 	p.Seed = 2
-	if other, _ := written(t, p); other == first {
+	if other, _ := wrote(t, p); other == first {
 		t.Error("another seed chose the same records")
 	}
 }
@@ -131,13 +131,13 @@ func TestInterleavingFollowsWeights(t *testing.T) {
 	t.Parallel()
 	p := Params{Mix: mixUnder, Seed: 7, Tokenizer: newTokenizer(t),
 		Sources: []Source{{Input: numbered(t, "a", 300), Weight: weight(3)}, {Input: numbered(t, "b", 300), Weight: weight(1)}}}
-	got, _ := written(t, p)
+	got, _ := wrote(t, p)
 	a, b := strings.Count(got, "a"), strings.Count(got, "b")
 	if a != 300 || b < 70 || b > 130 {
 		t.Errorf("%d of a and %d of b, weights 3 and 1", a, b)
 	}
 	p.Mix = mixOver
-	got, _ = written(t, p)
+	got, _ = wrote(t, p)
 	if a, b = strings.Count(got, "a"), strings.Count(got, "b"); b != 300 || a < 750 || a > 1050 {
 		t.Errorf("over: %d of a and %d of b, weights 3 and 1", a, b)
 	}
@@ -147,13 +147,13 @@ func TestFilteredRecordsAreCounted(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]Source{"by workers": {}, "by the reader": {MaxSamples: 100}} {
 		s.Input, s.Filter, s.Map = numbered(t, "a", 6), "n % 2 == 1", map[string]string{"text": "text + '!'", "extra": "n"}
-		got, m := written(t, Params{Sources: []Source{s}})
+		got, m := wrote(t, Params{Sources: []Source{s}})
 		if got != "a1! a3! a5!" || m.Records != 6 || m.Dropped[filtered] != 3 {
 			t.Errorf("%s: %s, %d records, dropped %v", name, got, m.Records, m.Dropped)
 		}
 	}
 	// What the stage says holds for sources that say nothing.
-	got, _ := written(t, Params{Filter: "n < 2", Sources: []Source{{Input: numbered(t, "a", 3)}, {Input: numbered(t, "b", 3), Filter: "n == 2"}}})
+	got, _ := wrote(t, Params{Filter: "n < 2", Sources: []Source{{Input: numbered(t, "a", 3)}, {Input: numbered(t, "b", 3), Filter: "n == 2"}}})
 	if got != "a0 a1 b2" {
 		t.Errorf("stage and source: %s", got)
 	}

@@ -40,6 +40,8 @@ type Options struct {
 	MapKeys   map[string]string
 	Tags      map[string]string
 	Compat    bool
+	// Sentences splits running text; nil leaves it whole.
+	Sentences func(text string) []string
 }
 
 // Handler encodes records.

@@ -33,8 +33,8 @@ func (h pretrain) Encode(r record.Record) (Document, error) {
 		case !ok && h.Compat:
 			return doc, fmt.Errorf("%s: %q is null, and the reference stops there: leave compat out to pass over such records", r.Place, key)
 		case text != "":
-			doc.Sequences[i] = [][]int32{h.encode(text)}
-			some = true
+			doc.Sequences[i] = h.encode(text)
+			some = some || len(doc.Sequences[i]) > 0 // blanks hold no sentence
 		}
 	}
 	if !some {
@@ -43,10 +43,21 @@ func (h pretrain) Encode(r record.Record) (Document, error) {
 	return doc, nil
 }
 
-// encode is a text's ids with the end of the document.
-func (e *encoder) encode(text string) []int32 {
+// encode is a text's ids with the end of the document: one sequence, or one a sentence where it is to be split.
+func (e *encoder) encode(text string) [][]int32 {
 	w := e.take()
 	defer e.give(w)
-	w.ids = e.end(e.Tokenizer.Encode(w.ids[:0], text, true))
-	return slices.Clone(w.ids)
+	sentences := []string{text}
+	if e.Sentences != nil {
+		sentences = e.Sentences(text)
+	}
+	out := make([][]int32, 0, len(sentences))
+	for i, s := range sentences {
+		w.ids = e.Tokenizer.Encode(w.ids[:0], s, true)
+		if i == len(sentences)-1 {
+			w.ids = e.end(w.ids)
+		}
+		out = append(out, slices.Clone(w.ids))
+	}
+	return out
 }
