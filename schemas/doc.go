@@ -1,4 +1,5 @@
-// Package schemas holds the generated JSON Schemas of recipes and of each stage's parameters.
+// Package schemas holds the generated JSON Schemas of recipes, of each stage's parameters and of model
+// family files.
 //
 //	stages' parameter structs -> dsl/schema -> `belay schema --write schemas` -> *.schema.json -> Files
 //

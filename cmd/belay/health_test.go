@@ -92,11 +92,15 @@ func TestEveryFamilyFileLoads(t *testing.T) {
 func TestSchemasAreWhatTheStagesGive(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(goldens.Root(t), "schemas")
-	stale, err := schema.Stale(stageList(), func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) })
+	families, err := familySchema()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := schema.Files(stageList())
+	stale, err := schema.Stale(stageList(), func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }, families)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := schema.Files(stageList(), families)
 	if err != nil {
 		t.Fatal(err)
 	}

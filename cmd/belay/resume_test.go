@@ -16,7 +16,7 @@ import (
 	"github.com/belay-ml/belay/models/tok/hfjson"
 )
 
-const packing = `
+const packed = `
 belay: 1
 name: packing
 stages:
@@ -41,7 +41,7 @@ func TestAKilledPreprocessRunGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	whole, dir := workspaceWith(t, packing), workspaceWith(t, packing)
+	whole, dir := workspaceWith(t, packed), workspaceWith(t, packed)
 	records(whole)
 	records(dir)
 	must(t, belay(t, whole, "run", "recipe.yaml", "-q"))

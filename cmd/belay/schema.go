@@ -13,16 +13,23 @@ import (
 	"github.com/belay-ml/belay/dsl/schema"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/param"
+	"github.com/belay-ml/belay/models/convert"
+	"github.com/belay-ml/belay/models/family"
 )
 
 func newSchema(a *app) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use:   "schema [NAME]",
-		Short: "Print the JSON Schema of recipes or of one stage, for editors",
-		Long:  "Print the JSON Schema of recipes (the name recipe) or of one stage's parameters (its name). Without a name, list them.",
-		Args:  cobra.MaximumNArgs(1),
+		Short: "Print the JSON Schema of recipes, of one stage or of model families, for editors",
+		Long: `Print the JSON Schema of recipes (the name recipe), of one stage's parameters (its name) or of model
+family files (the name family). Without a name, list them.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			families, err := familySchema()
+			if err != nil {
+				return err
+			}
 			if dir != "" {
 				if len(args) > 0 {
 					return fault.New(fault.Usage, "--write writes all schemas: leave %s out", args[0])
@@ -30,9 +37,9 @@ func newSchema(a *app) *cobra.Command {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					return err
 				}
-				return schema.Write(dir, stageList())
+				return schema.Write(dir, stageList(), families)
 			}
-			files, err := schema.Files(stageList())
+			files, err := schema.Files(stageList(), families)
 			if err != nil {
 				return err
 			}
@@ -57,6 +64,16 @@ func newSchema(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "write", "", "write all schemas into a folder")
 	return c
+}
+
+// familySchema is the schema of model family files.
+func familySchema() (map[string][]byte, error) {
+	var names []string
+	for _, t := range convert.Transforms() {
+		names = append(names, t.Name())
+	}
+	text, err := family.Schema(names)
+	return map[string][]byte{family.SchemaName: text}, err
 }
 
 // unknown is the error for a name that is not among those known.

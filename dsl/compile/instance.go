@@ -21,7 +21,7 @@ func (b *builder) instance(s *stage, c cell) {
 	s.insts = append(s.insts, in)
 	n := engine.Node{ID: in.id, Name: b.nameOf(s), Cell: b.cellOf(c), Pos: s.NameAt.String(), Env: b.env}
 	if b.use != nil {
-		in.off = b.use.off
+		in.off, n.Gates = b.use.off, b.use.base.Gates
 	}
 	plain := b.values
 	if s.matrixed {
@@ -30,9 +30,7 @@ func (b *builder) instance(s *stage, c cell) {
 	}
 	pf := frame{scoped: s.plain, values: plain, cell: c}
 	if s.When != nil {
-		if on, text, ok := b.condition(pf, s.When); ok && !on && in.off == "" {
-			in.off = fmt.Sprintf("when: %s is false", text)
-		}
+		b.when(s, in, pf, &n)
 	}
 	b.settings(s, pf, &n)
 	n.Needs = b.needed(s, c)
@@ -148,6 +146,9 @@ func (b *builder) with(s *stage, in *instance, n *engine.Node) bool {
 		values[name] = nil
 	}
 	norm, problems := schema.Normalize(values)
+	if c, checks := s.kind.stage.(engine.Checker); checks && !broken && len(problems) == 0 {
+		problems = c.Check(norm)
+	}
 	for _, p := range problems {
 		if len(p.Path) == 0 || failed[p.Path[0]] || failedAs(schema, p.Path[0], failed) {
 			continue

@@ -15,8 +15,8 @@ import (
 
 // Write brings a folder up to date with the stages there are: schemas that changed are replaced, those of stages
 // that are gone removed.
-func Write(dir string, stages []engine.Stage) error {
-	files, err := Files(stages)
+func Write(dir string, stages []engine.Stage, more ...map[string][]byte) error {
+	files, err := Files(stages, more...)
 	if err != nil {
 		return err
 	}
@@ -44,8 +44,8 @@ func Write(dir string, stages []engine.Stage) error {
 }
 
 // Stale names the schemas in a folder that do not match the stages there are. read gives a committed file.
-func Stale(stages []engine.Stage, read func(name string) ([]byte, error)) ([]string, error) {
-	files, err := Files(stages)
+func Stale(stages []engine.Stage, read func(name string) ([]byte, error), more ...map[string][]byte) ([]string, error) {
+	files, err := Files(stages, more...)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,8 @@ func (t *Template) Bind(tk tok.Tokenizer, o Options) (*Bound, error) {
 		}
 	}
 	if b.lacksBOS && o.Compat {
-		return nil, fmt.Errorf("template %s begins with the bos token, and the tokenizer has none; the reference stops there: leave compat out, choose another template, or set bos_token in tokenizer_config.json", t.Name)
+		return nil, fmt.Errorf("template %s begins with the bos token, and the tokenizer has none; the reference stops there: "+
+			"leave compat out, choose another template, or set bos_token in tokenizer_config.json", t.Name)
 	}
 	for _, f := range []struct {
 		slots []Slot
@@ -100,6 +101,9 @@ func (b *Bound) PAD() int32 { return b.pad }
 
 // Stops are the ids at which generation ends, eos first.
 func (b *Bound) Stops() []int32 { return b.stops }
+
+// Room is the number of ids to which conversations are cut, 0 for none.
+func (b *Bound) Room() int { return b.Limit }
 
 // Template is the template.
 func (b *Bound) Template() *Template { return b.t }
@@ -137,7 +141,7 @@ func (b *Bound) Encode(d *Dialogue, messages []Message, system, tools string) er
 		if limit <= 0 {
 			return errors.New("encode conversation: no room for any text")
 		}
-		if err := d.cut(limit, b.LastFirst); err != nil {
+		if err := d.Fit(limit, b.LastFirst); err != nil {
 			return fmt.Errorf("encode conversation: %w", err)
 		}
 	}

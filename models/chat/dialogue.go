@@ -58,10 +58,10 @@ func (b *Bound) AppendLabels(dst []int32, d *Dialogue, learn Learn) []int32 {
 // compatCut is the reference's limit on the ids of a conversation.
 const compatCut = 1_000_000
 
-// cut leaves at most limit ids. A round that does not fit keeps a share of its answer, at least one
+// Fit leaves at most limit ids. A round that does not fit keeps a share of its answer, at least one
 // id, and of its question what then has room (LLaMA-Factory's cutoff_len); rounds for which no id is
 // left are gone. lastFirst gives the room to the last rounds instead of the first.
-func (d *Dialogue) cut(limit int, lastFirst bool) error {
+func (d *Dialogue) Fit(limit int, lastFirst bool) error {
 	starts := make([]int, len(d.Rounds))
 	at := 0
 	for i, r := range d.Rounds {

@@ -292,12 +292,23 @@ func TestALimitCutsQuestionAndAnswerByTheirShare(t *testing.T) {
 	}
 }
 
+func TestARoundThatFitsExactlyStaysWhole(t *testing.T) {
+	t.Parallel()
+	// 22*(15/22) is a little below 15.
+	messages := []Message{{User, strings.Repeat("q", 7)}, {Assistant, strings.Repeat("a", 15)}, {User, "more"}, {Assistant, "y"}}
+	b := bind(t, "empty", newLetters(), Options{Limit: 22})
+	if got, want := render(b, encode(t, b, messages, "", ""), Answers), "qqqqqqq{aaaaaaaaaaaaaaa}"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestADialogueMayBeUsedAgain(t *testing.T) {
 	t.Parallel()
 	b := bind(t, "chatglm2", newLetters(), Options{})
+	b.Limit = 60
 	var d Dialogue
 	for _, messages := range [][]Message{
-		{{User, "a long one"}, {Assistant, "with an answer"}, {User, "c"}, {Assistant, "d"}},
+		{{User, "a long one"}, {Assistant, "with an answer that is cut"}, {User, "c"}, {Assistant, "d"}},
 		{{User, "x"}, {Assistant, "y"}},
 	} {
 		if err := b.Encode(&d, messages, "", ""); err != nil {

@@ -38,7 +38,7 @@ func (w *viewer) findAdapter() error {
 // adapters views the A and B of one module. Modules split by rows share A and split B as their weight;
 // modules split by columns split A by columns and share B.
 func (w *viewer) adapters(r family.Rule, c chain, layer int) error {
-	module := strings.TrimSuffix(at(r.Name, layer), ".weight")
+	module := strings.TrimSuffix(at(r.Name, layer, -1), ".weight")
 	nameA, nameB := module+loraA+"."+w.adapter+".weight", module+loraB+"."+w.adapter+".weight"
 	a, okA := w.s.pieces[nameA]
 	b, okB := w.s.pieces[nameB]
@@ -49,7 +49,7 @@ func (w *viewer) adapters(r family.Rule, c chain, layer int) error {
 		return fmt.Errorf("module %s has only one of lora_A and lora_B", module)
 	}
 	w.s.used[nameA], w.s.used[nameB] = true, true
-	shapes, split, err := w.partShapes(r, w.s.tp)
+	shapes, cuts, err := w.parts(r, w.s.tp)
 	if err != nil {
 		return err
 	}
@@ -57,16 +57,13 @@ func (w *viewer) adapters(r family.Rule, c chain, layer int) error {
 		return fmt.Errorf("tensor %s: shape %v is not [r, inputs]", nameA, a[0].Shape)
 	}
 	rank := a[0].Shape[0]
-	splitA, splitB := "", split
-	if split == family.Columns {
-		splitA, splitB = family.Columns, ""
-	}
+	cutA, cutsB := adapterCuts(cuts)
 	wantA := []int{rank, shapes[0][1]}
 	parts := make([][]int, len(shapes)) // of B
 	full := []int{0, rank}
 	for k, s := range shapes {
 		parts[k] = []int{s[0], rank}
-		full[0] += s[0]
+		full[0] += cutsB[k].whole(parts[k])[0]
 	}
 	env := Env{HeadDim: w.cfg.HeadDim}
 	wantB, err := c.shape(env, parts)
@@ -81,13 +78,25 @@ func (w *viewer) adapters(r family.Rule, c chain, layer int) error {
 			return fmt.Errorf("tensor %s: shape %v on tensor parallel rank %d, want %v", nameB, b[k].Shape, k, wantB)
 		}
 	}
-	fullA := slices.Clone(wantA)
-	w.grow(fullA, splitA)
-	w.grow(full, splitB)
-	name := at(r.Adapter, layer)
-	w.add(unpack{info: ckpt.Info{Name: name + loraA, DType: a[0].DType, Shape: fullA}, split: splitA, pieces: a, shapes: [][]int{wantA}})
-	w.add(unpack{info: ckpt.Info{Name: name + loraB, DType: b[0].DType, Shape: full}, split: splitB, pieces: b, chain: c, env: env, shapes: parts, part: -1})
+	name := at(r.Adapter, layer, -1)
+	w.add(unpack{info: ckpt.Info{Name: name + loraA, DType: a[0].DType, Shape: cutA.whole(wantA)}, cuts: []cut{cutA}, pieces: a, shapes: [][]int{wantA}, all: gather{n: 1}})
+	w.add(unpack{info: ckpt.Info{Name: name + loraB, DType: b[0].DType, Shape: full}, cuts: cutsB, pieces: b, chain: c, env: env, shapes: parts, part: -1, all: gather{n: 1}})
 	return nil
+}
+
+// adapterCuts are the cuts of A and of the parts of B for those of the module's weights.
+func adapterCuts(weights []cut) (a cut, b []cut) {
+	a = cut{tp: weights[0].tp, copies: 1}
+	if weights[0].split == family.Columns {
+		a.split = family.Columns
+	}
+	for _, w := range weights {
+		if w.split == family.Columns {
+			w.split = ""
+		}
+		b = append(b, w)
+	}
+	return a, b
 }
 
 // HasAdapters says whether a canonical Source holds LoRA weights.

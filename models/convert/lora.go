@@ -29,7 +29,7 @@ func WithLoRA(base ckpt.Source, meta Meta, dir string) (ckpt.Source, LoRA, error
 	if err := agree(c.Args, meta.Config); err != nil {
 		return fail(fmt.Errorf("open LoRA weights %s: %w", c.Folder, err))
 	}
-	s, layers, err := storedMegatron(c, format)
+	s, layers, err := storedMegatron(c, format, meta.Config, layoutOf(c, meta.Config))
 	if err != nil {
 		return fail(fmt.Errorf("open LoRA weights: %w", err))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/models/ckpt"
+	"github.com/belay-ml/belay/models/family"
 )
 
 // mergeView adds adapters to their base weights: W + alpha/r * B A.
@@ -35,6 +36,7 @@ func MergeLoRA(src ckpt.Source, meta Meta, p LoRA) (ckpt.Source, error) {
 	for _, i := range src.List() {
 		v.infos[i.Name] = i
 	}
+	m := newModel(meta.fam, meta.Config, false)
 	rank := 0
 	found := map[string]bool{}
 	for _, kind := range []Format{Mcore, Legacy} { // module names of both are understood
@@ -47,9 +49,9 @@ func MergeLoRA(src ckpt.Source, meta Meta, p LoRA) (ckpt.Source, error) {
 				continue
 			}
 			for l := range meta.Config.NumLayers {
-				name := at(r.Adapter, l)
+				name := at(r.Adapter, l, -1)
 				a, ok := v.infos[name+loraA]
-				if !ok {
+				if !ok || !m.holds(r, l) {
 					continue
 				}
 				if rank != 0 && a.Shape[0] != rank {
@@ -59,9 +61,9 @@ func MergeLoRA(src ckpt.Source, meta Meta, p LoRA) (ckpt.Source, error) {
 				found[r.Adapter] = true
 				from := 0
 				for _, part := range r.From {
-					base, ok := v.infos[at(part, l)]
+					base, ok := v.infos[at(part, l, -1)]
 					if !ok {
-						return nil, fmt.Errorf("merge LoRA: %s has no base weight %s", name, at(part, l))
+						return nil, fmt.Errorf("merge LoRA: %s has no base weight %s", name, at(part, l, -1))
 					}
 					if base.DType != dtype.BF16 && base.DType != dtype.F16 && base.DType != dtype.F32 || !castable(a.DType) {
 						return nil, fmt.Errorf("merge LoRA: base weight %s of type %v with an adapter of type %v: want bf16, fp16 or fp32", base.Name, base.DType, a.DType)
@@ -92,12 +94,21 @@ func checkTargets(meta Meta, p LoRA, found map[string]bool) error {
 	if len(p.Targets) == 0 {
 		return nil
 	}
+	m := newModel(meta.fam, meta.Config, false)
+	fits := func(r family.Rule) bool {
+		for l := range meta.Config.NumLayers {
+			if m.holds(r, l) {
+				return true
+			}
+		}
+		return false
+	}
 	given := map[string]bool{}
 	names := map[string]string{}
 	for _, kind := range []Format{Legacy, Mcore} {
 		if format := rulesOf(meta.fam, kind); format != nil {
 			for _, r := range format.Rules {
-				if r.Adapter != "" {
+				if r.Adapter != "" && fits(r) {
 					names[moduleName(r)] = r.Adapter
 				}
 			}

@@ -19,6 +19,7 @@ const (
 	HF     Format = "hf"
 	Legacy Format = "legacy"
 	Mcore  Format = "mcore"
+	GGUF   Format = "gguf" // read only
 )
 
 // ParseFormat reads a format's name.
@@ -98,41 +99,89 @@ func configOf(c *megatron.Checkpoint, opt OpenOptions, reg *family.Registry) (hf
 	return cfg, f, notes, nil
 }
 
+// familyOf is the family that the user names or that the config fits; either must agree with the config.
 func familyOf(cfg hfconfig.Config, name string, reg *family.Registry) (*family.Family, error) {
-	if name != "" {
-		return reg.Named(name)
+	if name == "" {
+		f, err := reg.Recognise(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return f, f.Contradicts(cfg)
 	}
-	return reg.Recognise(cfg)
+	f, err := reg.Named(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Contradicts(cfg); err != nil {
+		if right, rerr := reg.Recognise(cfg); rerr == nil && right != f && right.Contradicts(cfg) == nil {
+			return nil, fmt.Errorf("%w: leave `family` out, the config is one of %s", err, right.Name)
+		}
+		return nil, err
+	}
+	return f, nil
 }
 
-// guess takes a family of the right block structure for a checkpoint that names none. All llama-like
-// families store the same tensors, so a wrong member among them does no harm to a conversion.
+// guess takes a family of the right block structure for a checkpoint that names none. Families of one
+// structure store the same tensors, so a wrong member among them does no harm to a conversion.
 func guess(c *megatron.Checkpoint, name string, reg *family.Registry) (*family.Family, string, error) {
 	if name != "" {
 		f, err := reg.Named(name)
 		return f, "family " + name + " as given", err
 	}
-	a := c.Args
-	_, experts := a.Value("num_experts")
-	llama := a.Text("normalization", "") == "RMSNorm" && a.Bool("swiglu", false) && a.Text("position_embedding_type", "rope") == "rope" &&
-		!experts && !a.Bool("multi_head_latent_attention", false) && !a.Bool("post_norm", false) && !a.Bool("embed_layernorm", false)
-	if !llama {
-		return nil, "", fmt.Errorf("checkpoint %s does not tell its family: give `family` or a `template` (a Hugging Face directory with config.json)", c.Folder)
-	}
-	name = "llama2"
-	if a.Bool("add_qkv_bias", false) {
-		name = "qwen2"
-	}
+	name = guessed(c.Args)
 	f, err := reg.Named(name)
 	return f, fmt.Sprintf("the checkpoint does not name its family: its arguments fit %s", name), err
 }
 
-// fromArgs makes a config of Megatron's arguments.
+// guessed is the family that shows most plainly the structure that the arguments describe.
+func guessed(a megatron.Args) string {
+	_, experts := a.Value("num_experts")
+	_, lowRank := a.Value("q_lora_rank")
+	qkNorm := a.Bool("qk_layernorm", false)
+	switch {
+	case a.Bool("multi_head_latent_attention", false) && a.Bool("moe_router_enable_expert_bias", false):
+		return "deepseek-v3"
+	case a.Bool("multi_head_latent_attention", false) && lowRank:
+		return "deepseek-v2"
+	case a.Bool("multi_head_latent_attention", false):
+		return "deepseek-v2-lite"
+	case a.Bool("embed_layernorm", false):
+		return "bloom"
+	case !a.Bool("swiglu", false) && experts:
+		return "gpt4"
+	case !a.Bool("swiglu", false) && a.Bool("add_bias_linear", false) && a.Text("position_embedding_type", "") == "learned_absolute":
+		return "gpt3"
+	case !a.Bool("swiglu", false) || a.Text("normalization", "RMSNorm") != "RMSNorm":
+		return "megatron-gpt"
+	case a.Bool("post_norm", false) && experts:
+		return "grok1"
+	case a.Bool("post_norm", false) && qkNorm:
+		return "gemma3"
+	case a.Bool("post_norm", false):
+		return "gemma2"
+	case experts && qkNorm:
+		return "qwen3-moe"
+	case experts:
+		return "mixtral"
+	case qkNorm:
+		return "qwen3"
+	case a.Bool("add_qkv_bias", false) && !a.Bool("add_dense_bias", false) && !a.Bool("add_bias_linear", false):
+		return "qwen2"
+	}
+	return "llama2"
+}
+
+// fromArgs makes a config of Megatron's arguments and of what the family's class adds to them.
 func fromArgs(a megatron.Args, f *family.Family) (hfconfig.Config, error) {
 	heads := a.Int("num_attention_heads", 0)
+	noop, err := ParseNoopLayers(noopArg(a))
+	if err != nil {
+		return hfconfig.Config{}, err
+	}
+	linear := a.Bool("add_bias_linear", false)
 	cfg := hfconfig.Config{
 		Family: f.Name, ModelType: f.ModelType, Arch: f.Architecture,
-		NumLayers: a.Int("num_layers", 0), Hidden: a.Int("hidden_size", 0), FFN: a.Int("ffn_hidden_size", 0),
+		NumLayers: a.Int("num_layers", 0) - len(noop), Hidden: a.Int("hidden_size", 0), FFN: a.Int("ffn_hidden_size", 0),
 		NumHeads: heads, NumKVHeads: heads,
 		Vocab:         a.Int("vocab_size", a.Int("padded_vocab_size", 0)),
 		MaxPositions:  a.Int("max_position_embeddings", a.Int("seq_length", 0)),
@@ -140,12 +189,23 @@ func fromArgs(a megatron.Args, f *family.Family) (hfconfig.Config, error) {
 		RopeBase:      a.Float("rotary_base", f.RopeBase),
 		SlidingWindow: a.Int("sliding_window", 0),
 		Activation:    "silu",
-		QKVBias:       a.Bool("add_qkv_bias", false) || a.Bool("add_bias_linear", false),
-		OutBias:       a.Bool("add_dense_bias", false) || a.Bool("add_bias_linear", false),
-		MLPBias:       a.Bool("add_bias_linear", false),
+		QKVBias:       a.Bool("add_qkv_bias", false) || linear,
+		OutBias:       a.Bool("add_dense_bias", false) || linear,
+		MLPBias:       linear,
 		TieEmbeddings: !a.Bool("untie_embeddings_and_output_weights", false),
 		PAD:           -1,
+		MLA: hfconfig.MLA{
+			QLoRA: a.Int("q_lora_rank", 0), KVLoRA: a.Int("kv_lora_rank", 0), NopeDim: a.Int("qk_nope_head_dim", 0),
+			RopeDim: a.Int("qk_rope_head_dim", 0), VDim: a.Int("v_head_dim", 0),
+		},
+		MoE: hfconfig.MoE{
+			Experts: a.Int("num_experts", 0), TopK: a.Int("moe_router_topk", 0), FFN: a.Int("moe_intermediate_size", a.Int("moe_ffn_hidden_size", 0)),
+			Shared: a.Int("n_shared_experts", 0), FirstDense: a.Int("first_k_dense_replace", 0), Freq: a.Int("moe_layer_freq", 0),
+			Groups: a.Int("n_group", 0), TopKGroups: a.Int("topk_group", 0), NormTopK: a.Bool("norm_topk_prob", false), RoutedScale: a.Float("routed_scaling_factor", 0),
+		},
 	}
+	cfg.LayerNorm, cfg.Ungated = a.Text("normalization", "RMSNorm") == "LayerNorm", !a.Bool("swiglu", true)
+	cfg.Positions = map[string]string{"learned_absolute": "learned", "alibi": "alibi"}[a.Text("position_embedding_type", "rope")]
 	if a.Bool("group_query_attention", false) {
 		cfg.NumKVHeads = a.Int("num_query_groups", heads)
 	}
@@ -157,16 +217,23 @@ func fromArgs(a megatron.Args, f *family.Family) (hfconfig.Config, error) {
 			cfg.DType = g.Name
 		}
 	}
-	return cfg, cfg.Check()
+	if cfg, err = cfg.Completed(); err != nil {
+		return cfg, err
+	}
+	return cfg, f.Contradicts(cfg)
 }
 
 // agree refuses a template of another model.
 func agree(a megatron.Args, cfg hfconfig.Config) error {
+	noop, err := ParseNoopLayers(noopArg(a))
+	if err != nil {
+		return err
+	}
 	for _, c := range []struct {
 		arg  string
 		want int
 	}{
-		{"num_layers", cfg.NumLayers}, {"hidden_size", cfg.Hidden}, {"ffn_hidden_size", cfg.FFN}, {"num_attention_heads", cfg.NumHeads},
+		{"num_layers", cfg.NumLayers + len(noop)}, {"hidden_size", cfg.Hidden}, {"ffn_hidden_size", cfg.FFN}, {"num_attention_heads", cfg.NumHeads},
 	} {
 		if have := a.Int(c.arg, c.want); have != c.want {
 			return fmt.Errorf("args.%s is %d, but the config of the template says %d: is the template of another model?", c.arg, have, c.want)

@@ -61,9 +61,8 @@ func (m shapeOfModel) canonical(t testing.TB, seed uint64) (*ckpt.Memory, hfconf
 	cfg.Family = f.Name
 	rng := rand.New(rand.NewPCG(seed, 1))
 	mem := ckpt.NewMemory()
-	for _, s := range slots(f, cfg) {
-		qkvBias := m.bias && (s.Split == "rows" && len(s.shape) == 1 && s.shape[0] != m.ffn)
-		if s.Optional && !(s.name == "head.weight" && !m.tied) && !qkvBias {
+	for _, s := range newModel(f, cfg, false).slots() {
+		if s.Optional && m.tied {
 			continue
 		}
 		info := ckpt.Info{Name: s.name, DType: m.dtype, Shape: s.shape}

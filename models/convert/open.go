@@ -65,10 +65,20 @@ func openAny(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, er
 	if megatron.Is(dir) {
 		return openMegatron(dir, opt, reg)
 	}
+	file, err := ggufFile(dir)
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	if filepath.Clean(file) == filepath.Clean(dir) {
+		return openGGUF(file, opt, reg)
+	}
 	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
 		return openHF(dir, opt, reg)
 	} else if _, serr := os.Stat(dir); serr != nil {
 		return nil, Meta{}, fmt.Errorf("open checkpoint: %w", serr)
+	}
+	if file != "" {
+		return openGGUF(file, opt, reg)
 	}
 	if isPEFT(dir) {
 		return nil, Meta{}, fmt.Errorf("open checkpoint %s: these are LoRA weights without a model: give the base model, and this folder as `lora`", dir)
@@ -84,6 +94,9 @@ func openHF(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, err
 	f, err := familyOf(cfg, opt.Family, reg)
 	if err != nil {
 		return nil, Meta{}, fmt.Errorf("open %s: %w", dir, err)
+	}
+	if f.HF == nil {
+		return nil, Meta{}, fmt.Errorf("open %s: family %s has no Hugging Face form", dir, f.Name)
 	}
 	cfg.Family = f.Name
 	src, err := OpenWeights(dir)
@@ -161,10 +174,11 @@ func viewMegatron(c *megatron.Checkpoint, opt OpenOptions, reg *family.Registry)
 	if err != nil {
 		return nil, Meta{}, fmt.Errorf("open checkpoint %s: %w", c.Folder, err)
 	}
-	if c.EP > 1 {
+	if c.EP > 1 && cfg.MoE.Experts == 0 {
 		return nil, Meta{}, fmt.Errorf("open checkpoint %s: ep %d, but family %s has no experts: give the right `family`", c.Folder, c.EP, f.Name)
 	}
-	s, layers, err := storedMegatron(c, format)
+	layout := layoutOf(c, cfg)
+	s, layers, err := storedMegatron(c, format, cfg, layout)
 	if err != nil {
 		return nil, Meta{}, err
 	}
@@ -177,7 +191,7 @@ func viewMegatron(c *megatron.Checkpoint, opt OpenOptions, reg *family.Registry)
 	}
 	v.closers = append(v.closers, c)
 	meta := Meta{
-		Config: cfg, Format: kind, DType: mainType(v), Layout: layoutOf(c, cfg), Iteration: c.Iteration,
+		Config: cfg, Format: kind, DType: mainType(v), Layout: layout, Iteration: c.Iteration,
 		LoRA: loraOf(v, c.Args, f, kind), Args: plainArgs(c.Args), Leftovers: leftovers(s), Notes: notes, fam: f,
 	}
 	return v, meta, nil
@@ -199,13 +213,24 @@ func formatOf(f *family.Family, legacy bool) (*family.Format, Format, error) {
 // layoutOf is the layout that the files have.
 func layoutOf(c *megatron.Checkpoint, cfg hfconfig.Config) Layout {
 	l := Layout{TP: c.TP, PP: c.PP, EP: c.EP}
+	if noop, err := ParseNoopLayers(noopArg(c.Args)); err == nil {
+		l.NoopLayers = noop
+	}
 	if c.VPP > 1 {
-		l.NumLayersPerVirtualStage = cfg.NumLayers / c.PP / c.VPP
+		l.NumLayersPerVirtualStage = l.total(cfg) / c.PP / c.VPP
 	}
 	if list, err := ParseNumLayerList(c.Args.Text("num_layer_list", "")); err == nil && len(list) == c.PP {
 		l.NumLayerList = list
 	}
 	return l
+}
+
+// noopArg is the noop_layers argument as text, which newer trainers keep as a set of numbers.
+func noopArg(a megatron.Args) string {
+	if list := a.Ints("noop_layers"); list != nil {
+		return Layout{NoopLayers: list}.noopText()
+	}
+	return a.Text("noop_layers", "")
 }
 
 // leftovers are the stored tensors that no rule took.
@@ -234,7 +259,7 @@ func loraOf(src ckpt.Source, a megatron.Args, f *family.Family, kind Format) *Lo
 	}
 	l.Alpha = a.Float("lora_alpha", 0)
 	for _, r := range rulesOf(f, kind).Rules {
-		if r.Adapter != "" && have[at(r.Adapter, 0)] {
+		if r.Adapter != "" && have[at(r.Adapter, 0, -1)] {
 			l.Targets = append(l.Targets, moduleName(r))
 		}
 	}

@@ -16,6 +16,7 @@ type peftReader struct {
 	src  ckpt.Source
 	conf peftConfig
 	meta Meta
+	m    model
 
 	ab   map[string][2]ckpt.Info // A and B by module
 	used map[string]bool
@@ -57,11 +58,11 @@ func newPEFTReader(meta Meta, dir string) (*peftReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peftReader{dir: dir, src: src, conf: conf, meta: meta, ab: map[string][2]ckpt.Info{}, used: map[string]bool{}, out: &computed{make: map[string]func() ([]byte, error){}, owned: src}}, nil
+	return &peftReader{dir: dir, src: src, conf: conf, meta: meta, m: newModel(meta.fam, meta.Config, false), ab: map[string][2]ckpt.Info{}, used: map[string]bool{}, out: &computed{make: map[string]func() ([]byte, error){}, owned: src}}, nil
 }
 
 func (r *peftReader) read() (ckpt.Source, LoRA, error) {
-	whole := newStored(1)
+	whole := newStored(1, 1)
 	for _, i := range r.src.List() {
 		name := strings.TrimPrefix(i.Name, peftPrefix)
 		if m := peftName.FindStringSubmatch(name); m != nil {
@@ -118,6 +119,9 @@ func (r *peftReader) modules() (map[string][]half, []string, error) {
 			continue
 		}
 		for l := range r.meta.Config.NumLayers {
+			if !r.m.holds(rule, l) {
+				continue
+			}
 			halves, err := r.halves(rule, l)
 			if err != nil {
 				return nil, nil, err
@@ -125,7 +129,7 @@ func (r *peftReader) modules() (map[string][]half, []string, error) {
 			if halves == nil {
 				continue
 			}
-			out[at(rule.Adapter, l)] = halves
+			out[at(rule.Adapter, l, -1)] = halves
 			if name := moduleName(rule); !slices.Contains(targets, name) {
 				targets = append(targets, name)
 			}
@@ -150,9 +154,9 @@ func (r *peftReader) halves(rule family.Rule, layer int) ([]half, error) {
 	any := false
 	for _, from := range rule.From {
 		t, _ := r.meta.fam.TensorNamed(from)
-		h := half{rows: shapeOf(t, r.meta.Config)[0]}
-		hf, part, ok := storedIn(r.meta.fam.HF, from)
-		if module := strings.TrimSuffix(at(hf.Name, layer), ".weight"); ok {
+		h := half{rows: r.m.shapeOf(t)[0]}
+		hf, part, ok := r.m.storedIn(r.meta.fam.HF, from, layer)
+		if module := strings.TrimSuffix(at(hf.Name, layer, -1), ".weight"); ok {
 			if pair, has := r.ab[module]; has {
 				if err := r.fits(module, pair, hf); err != nil {
 					return nil, err
@@ -170,10 +174,10 @@ func (r *peftReader) halves(rule family.Rule, layer int) ([]half, error) {
 	return out, nil
 }
 
-// storedIn finds the rule that stores a canonical tensor, and its number among the rule's parts.
-func storedIn(format *family.Format, name string) (family.Rule, int, bool) {
+// storedIn finds the rule that stores a canonical tensor of a layer, and its number among the rule's parts.
+func (m model) storedIn(format *family.Format, name string, layer int) (family.Rule, int, bool) {
 	for _, r := range format.Rules {
-		if k := slices.Index(r.From, name); k >= 0 {
+		if k := slices.Index(r.From, name); k >= 0 && m.holds(r, layer) {
 			return r, k, true
 		}
 	}
@@ -189,7 +193,7 @@ func (r *peftReader) fits(module string, pair [2]ckpt.Info, rule family.Rule) er
 	case a.DType != b.DType || !castable(a.DType):
 		return fmt.Errorf("module %s: lora_A is %v, lora_B %v", module, a.DType, b.DType)
 	}
-	shapes := partsOf(r.meta, rule)
+	shapes := r.m.partsOf(rule)
 	outputs := 0
 	for _, s := range shapes {
 		outputs += s[0]
@@ -202,13 +206,18 @@ func (r *peftReader) fits(module string, pair [2]ckpt.Info, rule family.Rule) er
 }
 
 // partsOf are the shapes of a rule's canonical tensors.
-func partsOf(meta Meta, rule family.Rule) [][]int {
+func (m model) partsOf(rule family.Rule) [][]int {
 	var out [][]int
 	for _, from := range rule.From {
-		t, _ := meta.fam.TensorNamed(from)
-		out = append(out, shapeOf(t, meta.Config))
+		t, _ := m.f.TensorNamed(from)
+		out = append(out, m.shapeOf(t))
 	}
 	return out
+}
+
+// chainOfB are the transforms of a rule that also apply to B: PEFT keeps A and B upright where the weight lies on its side.
+func chainOfB(rule family.Rule) (chain, error) {
+	return chainOf(slices.DeleteFunc(slices.Clone(rule.By), func(name string) bool { return name == transpose{}.Name() }))
 }
 
 // blocks numbers the different A's of each module, and says how many the module with most of them has.
@@ -288,11 +297,11 @@ func (r *peftReader) partB(h half) (Block, error) {
 	if err != nil {
 		return Block{}, err
 	}
-	c, err := chainOf(h.rule.By)
+	c, err := chainOfB(h.rule)
 	if err != nil {
 		return Block{}, err
 	}
-	shapes := partsOf(r.meta, h.rule)
+	shapes := r.m.partsOf(h.rule)
 	for _, s := range shapes {
 		s[1] = r.conf.R
 	}

@@ -62,6 +62,7 @@ func writePEFT(ctx context.Context, src ckpt.Source, meta Meta, lora LoRA, dir, 
 		for _, r := range m.rows {
 			outputs += r[1] - r[0]
 		}
+		conf.FanInOut = conf.FanInOut || slices.Contains(m.rule.By, transpose{}.Name())
 		infos = append(infos,
 			ckpt.Info{Name: peftPrefix + m.module + loraA + ".weight", DType: m.in.DType, Shape: []int{rank, m.in.Shape[1]}},
 			ckpt.Info{Name: peftPrefix + m.module + loraB + ".weight", DType: m.in.DType, Shape: []int{outputs, rank}})
@@ -108,27 +109,28 @@ func peftModules(src ckpt.Source, meta Meta) ([]adapterOf, error) {
 	if format == nil {
 		format = rulesOf(meta.fam, Legacy)
 	}
+	model := newModel(meta.fam, meta.Config, false)
 	var out []adapterOf
 	for l := range meta.Config.NumLayers {
 		for _, rule := range format.Rules {
-			in, ok := infos[at(rule.Adapter, l)+loraA]
-			if rule.Adapter == "" || !ok {
+			in, ok := infos[at(rule.Adapter, l, -1)+loraA]
+			if rule.Adapter == "" || !ok || !model.holds(rule, l) {
 				continue
 			}
 			rows := map[string][2]int{}
 			n := 0
-			for i, s := range partsOf(meta, rule) {
+			for i, s := range model.partsOf(rule) {
 				rows[rule.From[i]] = [2]int{n, n + s[0]}
 				n += s[0]
 			}
-			if b := infos[at(rule.Adapter, l)+loraB]; !slices.Equal(b.Shape, []int{n, in.Shape[0]}) || b.DType != in.DType {
-				return nil, fmt.Errorf("write lora: %s: lora_A is %v %v, lora_B %v %v", at(rule.Adapter, l), in.DType, in.Shape, b.DType, b.Shape)
+			if b := infos[at(rule.Adapter, l, -1)+loraB]; !slices.Equal(b.Shape, []int{n, in.Shape[0]}) || b.DType != in.DType {
+				return nil, fmt.Errorf("write lora: %s: lora_A is %v %v, lora_B %v %v", at(rule.Adapter, l, -1), in.DType, in.Shape, b.DType, b.Shape)
 			}
 			for _, hf := range meta.fam.HF.Rules {
-				if _, mine := rows[hf.From[0]]; !mine {
+				if _, mine := rows[hf.From[0]]; !mine || !model.holds(hf, l) {
 					continue
 				}
-				m := adapterOf{module: strings.TrimSuffix(at(hf.Name, l), ".weight"), name: at(rule.Adapter, l), rule: hf, in: in}
+				m := adapterOf{module: strings.TrimSuffix(at(hf.Name, l, -1), ".weight"), name: at(rule.Adapter, l, -1), rule: hf, in: in}
 				for _, from := range hf.From {
 					r, ok := rows[from]
 					if !ok {
@@ -191,7 +193,7 @@ func (m *adapterOf) cut(src ckpt.Source, meta Meta, rank int) (a, b []byte, err 
 		}
 		parts = append(parts, p)
 	}
-	c, err := chainOf(m.rule.By)
+	c, err := chainOfB(m.rule)
 	if err != nil {
 		return nil, nil, err
 	}

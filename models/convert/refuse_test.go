@@ -32,7 +32,13 @@ func TestMistakesAreRefusedWithAHint(t *testing.T) {
 		{"a list with virtual stages", Options{From: hf, To: Mcore, PP: 2, NumLayerList: "1,3", NumLayersPerVirtualStage: 1}, "exclude each other"},
 		{"virtual stages that do not divide", Options{From: hf, To: Mcore, PP: 2, NumLayersPerVirtualStage: 3}, "does not divide the 2 layers of a stage"},
 		{"virtual stages without a pipeline", Options{From: hf, To: Mcore, NumLayersPerVirtualStage: 1}, "needs pp > 1"},
-		{"more ranks than groups", Options{From: hf, To: Mcore, TP: 8}, "tp 8 does not divide the 4 key/value groups"},
+		{"more ranks than heads", Options{From: hf, To: Mcore, TP: 16}, "tp 16 does not divide num_attention_heads 8"},
+		{"ranks that do not divide the heads", Options{From: hf, To: Mcore, TP: 3}, "tp 3 does not divide num_attention_heads 8"},
+		{"grouped experts of a dense model", Options{From: hf, To: Mcore, MoEGroupedGEMM: true}, "has no experts to group"},
+		{"noop layers that do not fit", Options{From: hf, To: Mcore, NoopLayers: "5"}, "with them there are 5 layers, so the last is 4"},
+		{"noop layers named twice", Options{From: hf, To: Mcore, NoopLayers: "1,1"}, "a layer is named twice"},
+		{"noop layers of a Hugging Face model", Options{From: mcore, To: HF, NoopLayers: "1"}, "are layouts of Megatron checkpoints"},
+		{"a family that the config contradicts", Options{From: hf, To: Mcore, Family: "qwen2"}, "family qwen2: the family has biases on q, k and v (qkv_bias), the config says it does not: leave `family` out, the config is one of llama2"},
 		{"experts of a dense model", Options{From: hf, To: Mcore, EP: 2}, "has no experts"},
 		{"ranks of a Hugging Face model", Options{From: mcore, To: HF, TP: 2}, "has no ranks"},
 		{"an unknown target", Options{From: hf, To: "onnx"}, "want hf, legacy or mcore"},
@@ -97,7 +103,7 @@ func TestDamagedModelsAreRefused(t *testing.T) {
 			}
 			return true
 		}},
-		{"a bias that one layer lacks", "3 of 4 layers have attn.k.bias, but layers.1.attn.k.bias is missing", func(i *ckpt.Info) bool {
+		{"a bias that one layer lacks", "1 tensors are missing, first model.layers.1.self_attn.k_proj.bias", func(i *ckpt.Info) bool {
 			return i.Name != "model.layers.1.self_attn.k_proj.bias"
 		}},
 	}

@@ -147,7 +147,19 @@ func TestTransformsUndoThemselves(t *testing.T) {
 			}
 			parts = append(parts, Block{Shape: s, Size: size, Data: rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, "data")})
 		}
+		whole, wholes := parts, shapes
 		for _, tr := range Transforms() {
+			parts, shapes := whole, wholes
+			if tr.Name() == "transpose" { // one matrix
+				if parts, shapes = parts[:1], shapes[:1]; len(shapes[0]) == 1 {
+					continue
+				}
+			}
+			if tr.Name() == "rope_pairs" { // rows in pairs
+				if parts, shapes = parts[:1], shapes[:1]; hd%2 != 0 {
+					continue
+				}
+			}
 			c, env := chain{tr}, Env{HeadDim: hd}
 			want, err := c.shape(env, shapes)
 			if err != nil {
@@ -182,9 +194,9 @@ func TestShardsJoinToTheWhole(t *testing.T) {
 		for _, split := range []string{"", "rows", "columns"} {
 			var parts []Block
 			for k := range tp {
-				parts = append(parts, shard(b, split, k, tp))
+				parts = append(parts, cut{split, tp, 1}.shard(b, k))
 			}
-			if back := join(parts, split); string(back.Data) != string(b.Data) {
+			if back, err := (cut{split, tp, 1}).join(parts); err != nil || string(back.Data) != string(b.Data) {
 				t.Fatalf("split %q of %d does not join", split, tp)
 			}
 		}

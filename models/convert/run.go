@@ -21,6 +21,8 @@ type Options struct {
 	TP, PP, EP               int
 	NumLayersPerVirtualStage int
 	NumLayerList             string // "1,3,4"
+	NoopLayers               string // "0,47"
+	MoEGroupedGEMM           bool   // the experts of a rank lie in one tensor
 	MakeVocabSizeDivisibleBy int
 
 	LoRA              string // directory of separate LoRA weights: PEFT's, or a Megatron checkpoint
@@ -80,6 +82,10 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 	if err := opt.checkAdapters(); err != nil {
 		return Report{}, fmt.Errorf("convert: %w", err)
 	}
+	noop, err := ParseNoopLayers(opt.NoopLayers)
+	if err != nil {
+		return Report{}, fmt.Errorf("convert: %w", err)
+	}
 	template := opt.Template
 	if template != "" && megatron.Is(template) {
 		return Report{}, fmt.Errorf("convert: template %s is a Megatron checkpoint: give a Hugging Face directory with config.json", template)
@@ -129,9 +135,9 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 	w, err := Write(ctx, out, meta.Config, opt.Out, WriteOptions{
 		To: opt.To,
 		Layout: Layout{
-			TP: opt.TP, PP: opt.PP, EP: opt.EP, NumLayersPerVirtualStage: opt.NumLayersPerVirtualStage, NumLayerList: list,
+			TP: opt.TP, PP: opt.PP, EP: opt.EP, NumLayersPerVirtualStage: opt.NumLayersPerVirtualStage, NumLayerList: list, NoopLayers: noop,
 		},
-		MakeVocabSizeDivisibleBy: opt.MakeVocabSizeDivisibleBy, Iteration: iteration, Args: args, Template: template, ShardSize: opt.ShardSize,
+		MakeVocabSizeDivisibleBy: opt.MakeVocabSizeDivisibleBy, MoEGroupedGEMM: opt.MoEGroupedGEMM, Iteration: iteration, Args: args, Template: template, ShardSize: opt.ShardSize,
 		Family: meta.Config.Family, FamilyDir: opt.FamilyDir, Compat: opt.Compat, Workers: opt.Workers, Progress: opt.Progress,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,30 +23,33 @@ type view struct {
 // unpack is how one canonical tensor comes out of stored pieces.
 type unpack struct {
 	info   ckpt.Info
-	split  string
+	cuts   []cut // of each part
 	pieces []piece
+	twins  []piece // copies on further expert-parallel ranks
 	chain  chain
 	env    Env
 	shapes [][]int // canonical shapes of all parts of one piece
 	part   int     // -1: all parts, one below the other (the B matrix of an adapter)
+	all    gather  // what the pieces hold beside this tensor's expert
+	expert int     // number among those
 }
 
 // viewer builds a view rule by rule.
 type viewer struct {
-	f      *family.Family
+	model
 	format *family.Format
-	cfg    hfconfig.Config
 	s      *stored
 	out    *view
 
 	adaptersOnly bool // the directory holds LoRA weights beside a base model elsewhere
 	missing      []string
-	adapter      string // the adapter's name in stored names
+	wrong        []string // tensors that the config leaves no room for
+	adapter      string   // the adapter's name in stored names
 }
 
 // newView checks that the stored tensors are those of the model and views them.
 func newView(f *family.Family, format *family.Format, cfg hfconfig.Config, s *stored, adaptersOnly bool) (*view, error) {
-	w := &viewer{f: f, format: format, cfg: cfg, s: s, out: &view{index: map[string]unpack{}}, adaptersOnly: adaptersOnly}
+	w := &viewer{model: newModel(f, cfg, s.grouped), format: format, s: s, out: &view{index: map[string]unpack{}}, adaptersOnly: adaptersOnly}
 	if err := w.findAdapter(); err != nil {
 		return nil, err
 	}
@@ -56,6 +60,16 @@ func newView(f *family.Family, format *family.Format, cfg hfconfig.Config, s *st
 	}
 	if len(w.missing) > 0 {
 		return nil, fmt.Errorf("%d tensors are missing, first %s", len(w.missing), strings.Join(w.missing[:min(3, len(w.missing))], ", "))
+	}
+	for _, name := range w.wrong {
+		if !s.used[name] {
+			return nil, fmt.Errorf("tensor %s is there, but the config says that there is none", name)
+		}
+	}
+	for _, name := range s.names {
+		if strings.HasSuffix(name, "weight_scale_inv") {
+			return nil, fmt.Errorf("tensor %s scales blocks of 8-bit weights: convert the checkpoint to bf16 first", name)
+		}
 	}
 	if err := w.optional(); err != nil {
 		return nil, err
@@ -77,36 +91,83 @@ func (w *viewer) rule(r family.Rule) error {
 			layers = append(layers, l)
 		}
 	}
-	head := slices.Contains(r.From, "head.weight")
 	for _, l := range layers {
-		name := at(r.Name, l)
-		pieces, ok := w.s.pieces[name]
+		fits := w.holds(r, l)
 		switch {
-		case r.When == family.TiedPipeline:
-			if ok && w.cfg.TieEmbeddings {
-				w.s.used[name] = true // a copy of the embedding
+		case !fits && (r.Experts != "" || experted(r.Name)):
+		case !fits:
+			if name := at(r.Name, l, -1); w.s.pieces[name] != nil {
+				w.wrong = append(w.wrong, name)
 			}
-			continue
-		case head && w.cfg.TieEmbeddings:
-			if ok {
-				w.s.used[name] = true // likewise
+		case r.Experts != "":
+			err = w.gather(r, c, l)
+		case experted(r.Name):
+			for e := 0; e < w.cfg.MoE.Experts && err == nil; e++ {
+				err = w.one(r, c, l, e)
 			}
-			continue
-		case ok:
-			w.s.used[name] = true
-			if err := w.tensors(r, c, l, name, pieces); err != nil {
-				return err
-			}
-		case w.adaptersOnly:
-		case head:
-			w.missing = append(w.missing, name+" (if the model shares it with the embedding, config.json must say tie_word_embeddings: true)")
 		default:
-			if t, _ := w.f.TensorNamed(r.From[0]); !t.Optional {
+			err = w.one(r, c, l, -1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one views the tensor of a rule in a layer and, unless expert is -1, of an expert.
+func (w *viewer) one(r family.Rule, c chain, layer, expert int) error {
+	name := at(r.Name, layer, expert)
+	pieces, ok := w.s.pieces[name]
+	head := slices.Contains(r.From, "head.weight")
+	switch {
+	case r.When == family.TiedPipeline:
+		if ok && w.cfg.TieEmbeddings {
+			w.s.used[name] = true // a copy of the embedding
+		}
+		return nil
+	case head && w.cfg.TieEmbeddings:
+		if ok {
+			w.s.used[name] = true // likewise
+		}
+		return nil
+	case ok:
+		w.s.used[name] = true
+		if err := w.tensors(r, c, layer, expert, name, pieces, gather{n: 1}, 0); err != nil {
+			return err
+		}
+	case w.adaptersOnly:
+	case head:
+		w.missing = append(w.missing, name+" (if the model shares it with the embedding, config.json must say tie_word_embeddings: true)")
+	default:
+		if t, _ := w.f.TensorNamed(r.From[0]); !t.Optional {
+			w.missing = append(w.missing, name)
+		}
+	}
+	if r.Adapter != "" && w.adapter != "" {
+		return w.adapters(r, c, layer)
+	}
+	return nil
+}
+
+// gather views the experts of a layer out of the tensors that hold those of a rank.
+func (w *viewer) gather(r family.Rule, c chain, layer int) error {
+	for rank := range w.s.ep {
+		name := at(r.Name, layer, -1)
+		if _, ok := w.s.pieces[name]; !ok {
+			name = gathered(name, rank)
+		}
+		pieces, ok := w.s.pieces[name]
+		if !ok {
+			if !w.adaptersOnly {
 				w.missing = append(w.missing, name)
 			}
+			continue
 		}
-		if r.Adapter != "" && w.adapter != "" {
-			if err := w.adapters(r, c, l); err != nil {
+		w.s.used[name] = true
+		from, to := expertRange(w.cfg.MoE.Experts, rank, w.s.ep)
+		for e := from; e < to; e++ {
+			if err := w.tensors(r, c, layer, e, name, pieces, gather{r.Experts, to - from}, e-from); err != nil {
 				return err
 			}
 		}
@@ -114,31 +175,27 @@ func (w *viewer) rule(r family.Rule) error {
 	return nil
 }
 
-// partShapes are the canonical shapes of a rule's parts on one of tp ranks.
-func (w *viewer) partShapes(r family.Rule, tp int) ([][]int, string, error) {
-	var shapes [][]int
-	split := ""
-	for i, from := range r.From {
-		t, _ := w.f.TensorNamed(from)
-		if i == 0 {
-			split = t.Split
-		}
-		s, err := shardShape(shapeOf(t, w.cfg), t.Split, tp)
+// parts are the canonical shapes of a rule's parts on one of tp ranks, and their cuts.
+func (m model) parts(r family.Rule, tp int) (shapes [][]int, cuts []cut, err error) {
+	for _, from := range r.From {
+		t, _ := m.f.TensorNamed(from)
+		c := m.cutOf(t, tp)
+		s, err := c.shape(m.shapeOf(t))
 		if err != nil {
-			return nil, "", fmt.Errorf("tensor %s: %w", from, err)
+			return nil, nil, fmt.Errorf("tensor %s: %w", from, err)
 		}
-		shapes = append(shapes, s)
+		shapes, cuts = append(shapes, s), append(cuts, c)
 	}
-	return shapes, split, nil
+	return shapes, cuts, nil
 }
 
-// tensors views the parts of one stored tensor.
-func (w *viewer) tensors(r family.Rule, c chain, layer int, name string, pieces []piece) error {
+// tensors views the parts of one stored tensor, or of one of the experts in it.
+func (w *viewer) tensors(r family.Rule, c chain, layer, expert int, name string, pieces []piece, all gather, number int) error {
 	t, _ := w.f.TensorNamed(r.From[0])
-	shapes, split, err := w.partShapes(r, w.s.tp)
+	shapes, cuts, err := w.parts(r, w.s.tp)
 	if t.Vocab { // rows may be padded: take the file's word for their number
-		shapes, split, err = [][]int{slices.Clone(pieces[0].Shape)}, t.Split, nil
-		if full := shapeOf(t, w.cfg); len(shapes[0]) != 2 || shapes[0][1] != full[1] || shapes[0][0]*w.s.tp < full[0] {
+		shapes, cuts, err = [][]int{slices.Clone(pieces[0].Shape)}, []cut{w.cutOf(t, w.s.tp)}, nil
+		if full := w.shapeOf(t); len(shapes[0]) != 2 || shapes[0][1] != full[1] || shapes[0][0]*w.s.tp < full[0] {
 			return fmt.Errorf("tensor %s: shape %v on each of %d tensor parallel ranks, the config says %v", name, shapes[0], w.s.tp, full)
 		}
 	}
@@ -150,6 +207,7 @@ func (w *viewer) tensors(r family.Rule, c chain, layer int, name string, pieces 
 	if err != nil {
 		return fmt.Errorf("tensor %s: %w", name, err)
 	}
+	want = all.shape(want)
 	for k, p := range pieces {
 		if !slices.Equal(p.Shape, want) {
 			return fmt.Errorf("tensor %s: shape %v on tensor parallel rank %d, the config says %v", name, p.Shape, k, want)
@@ -158,25 +216,17 @@ func (w *viewer) tensors(r family.Rule, c chain, layer int, name string, pieces 
 			return fmt.Errorf("tensor %s: type %v on tensor parallel rank %d, %v on rank 0", name, p.DType, k, pieces[0].DType)
 		}
 	}
+	twins := w.s.twins[name]
+	if expert < 0 && len(twins) != w.s.ep-1 {
+		return fmt.Errorf("tensor %s: %d of %d expert parallel ranks hold it", name, len(twins)+1, w.s.ep)
+	}
 	for k, from := range r.From {
-		full := slices.Clone(shapes[k])
-		w.grow(full, split)
 		w.add(unpack{
-			info:  ckpt.Info{Name: at(from, layer), DType: pieces[0].DType, Shape: full},
-			split: split, pieces: pieces, chain: c, env: env, shapes: shapes, part: k,
+			info: ckpt.Info{Name: at(from, layer, expert), DType: pieces[0].DType, Shape: cuts[k].whole(shapes[k])},
+			cuts: cuts, pieces: pieces, twins: twins, chain: c, env: env, shapes: shapes, part: k, all: all, expert: number,
 		})
 	}
 	return nil
-}
-
-// grow turns a shard's shape into the whole one.
-func (w *viewer) grow(shape []int, split string) {
-	switch split {
-	case family.Rows:
-		shape[0] *= w.s.tp
-	case family.Columns:
-		shape[1] *= w.s.tp
-	}
 }
 
 func (w *viewer) add(u unpack) {
@@ -184,25 +234,29 @@ func (w *viewer) add(u unpack) {
 	w.out.infos = append(w.out.infos, u.info)
 }
 
-// optional checks that optional layer tensors are in every layer or in none.
+// optional checks that optional layer tensors are in every layer that can have them or in none.
 func (w *viewer) optional() error {
 	if w.adaptersOnly {
 		return nil
 	}
 	for _, t := range w.f.Canonical {
-		if !t.Optional || !layered(t.Name) {
+		if !t.Optional || !layered(t.Name) || experted(t.Name) {
 			continue
 		}
-		n, absent := 0, ""
+		n, of, absent := 0, 0, ""
 		for l := range w.cfg.NumLayers {
-			if _, ok := w.out.index[at(t.Name, l)]; ok {
+			if !w.features(l).Holds(t.If) {
+				continue
+			}
+			of++
+			if _, ok := w.out.index[at(t.Name, l, -1)]; ok {
 				n++
 			} else if absent == "" {
-				absent = at(t.Name, l)
+				absent = at(t.Name, l, -1)
 			}
 		}
 		if n > 0 && absent != "" {
-			return fmt.Errorf("%d of %d layers have %s, but %s is missing", n, w.cfg.NumLayers, strings.TrimPrefix(t.Name, "layers.{l}."), absent)
+			return fmt.Errorf("%d of %d layers have %s, but %s is missing", n, of, strings.TrimPrefix(t.Name, "layers.{l}."), absent)
 		}
 	}
 	return nil
@@ -210,15 +264,15 @@ func (w *viewer) optional() error {
 
 // order sorts the tensors canonically: as the family lists them, each adapter after its layer.
 func (w *viewer) order() {
-	rank := map[string]int{}
-	for i, s := range slots(w.f, w.cfg) {
-		rank[s.name] = i * 2
+	rank, last := map[string]int{}, map[int]int{}
+	for i, s := range w.slots() {
+		rank[s.name], last[s.layer] = i*2, i*2
 	}
 	for _, i := range w.out.infos {
 		if _, ok := rank[i.Name]; !ok {
-			for l := range w.cfg.NumLayers {
-				if strings.HasPrefix(i.Name, at("layers.{l}.", l)) {
-					rank[i.Name] = rank[at("layers.{l}.mlp.down.weight", l)] + 1
+			if rest, ok := strings.CutPrefix(i.Name, "layers."); ok {
+				if l, _, ok := leadingNumber(rest); ok {
+					rank[i.Name] = last[l] + 1
 				}
 			}
 		}
@@ -240,37 +294,90 @@ func (v *view) Bytes(name string) ([]byte, error) {
 	return b.Data, nil
 }
 
+// checked is the size up to which copies on several ranks are compared. Larger ones are those of latent
+// attention; comparing them would read a checkpoint several times.
+const checked = 1 << 20
+
 // block unpacks and joins the pieces.
 func (u unpack) block() (Block, error) {
-	pieces := u.pieces
-	if u.split == "" {
-		pieces = pieces[:1]
-	}
 	count := 1
 	if u.part < 0 {
 		count = len(u.shapes)
 	}
 	whole := make([]Block, count) // the joined parts asked for
 	for k := range count {
-		var shards []Block
-		for _, p := range pieces {
-			data, err := p.load()
-			if err != nil {
+		part := u.part
+		if part < 0 {
+			part = k
+		}
+		c := u.cuts[part]
+		pieces := u.pieces
+		if c.split == "" {
+			if err := u.agree(part); err != nil {
 				return Block{}, err
 			}
-			b := Block{Shape: p.Shape, Size: p.DType.Size(), Data: data}
-			part := u.part
-			if part < 0 {
-				part = k
-			}
-			if b, err = u.chain.inverse(u.env, b, u.shapes, part); err != nil {
+			pieces = pieces[:1]
+		}
+		var shards []Block
+		for _, p := range pieces {
+			b, err := u.shard(p, part)
+			if err != nil {
 				return Block{}, err
 			}
 			shards = append(shards, b)
 		}
-		whole[k] = join(shards, u.split)
+		var err error
+		if whole[k], err = c.join(shards); err != nil {
+			return Block{}, err
+		}
 	}
 	return joinRows(whole), nil
+}
+
+// shard unpacks a part of one piece.
+func (u unpack) shard(p piece, part int) (Block, error) {
+	data, err := p.load()
+	if err != nil {
+		return Block{}, err
+	}
+	b := Block{Shape: p.Shape, Size: p.DType.Size(), Data: data}
+	if u.all.axis != "" {
+		one, err := u.chain.shape(u.env, u.shapes)
+		if err != nil {
+			return Block{}, err
+		}
+		b = u.all.one(b, one, u.expert)
+	}
+	return u.chain.inverse(u.env, b, u.shapes, part)
+}
+
+// agree compares the copies of a small part that every rank should have.
+func (u unpack) agree(part int) error {
+	if len(u.pieces)+len(u.twins) == 1 || u.info.Size() > checked {
+		return nil
+	}
+	first, err := u.shard(u.pieces[0], part)
+	if err != nil {
+		return err
+	}
+	same := func(p piece, what string, rank int) error {
+		b, err := u.shard(p, part)
+		if err == nil && !bytes.Equal(b.Data, first.Data) {
+			err = fmt.Errorf("the copy on %s parallel rank %d differs from that on rank 0", what, rank)
+		}
+		return err
+	}
+	for t, p := range u.pieces[1:] {
+		if err := same(p, "tensor", t+1); err != nil {
+			return err
+		}
+	}
+	for e, p := range u.twins {
+		if err := same(p, "expert", e+1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (v *view) Close() error {

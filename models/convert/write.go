@@ -25,7 +25,8 @@ type WriteOptions struct {
 	Layout Layout      // Megatron only
 	DType  dtype.DType // dtype.Invalid: as they are
 
-	MakeVocabSizeDivisibleBy int // Megatron only; rows are padded to a multiple of this times tp; 0 means 1
+	MakeVocabSizeDivisibleBy int  // Megatron only; rows are padded to a multiple of this times tp; 0 means 1
+	MoEGroupedGEMM           bool // Megatron only; the experts of a rank lie in one tensor
 
 	Iteration int            // Megatron only; megatron.Release for a folder named release
 	Args      map[string]any // Megatron only: more arguments, for example lora_alpha; they win over belay's own
@@ -84,79 +85,94 @@ func Write(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, dir string
 
 // job makes one stored tensor, in all the places that hold it.
 type job struct {
-	inputs []ckpt.Info // canonical tensors
-	parts  []int       // rows of each part, when the one input is a stack of them
-	splits []string    // of each part
-	chain  chain
-	outs   []output
-	info   ckpt.Info // of one tensor-parallel shard, under its stored name
-	size   int64     // over all ranks
+	inputs  []ckpt.Info // canonical tensors; those of one expert after the other when there are several
+	parts   []int       // rows of each part, when the one input is a stack of them
+	cuts    []cut       // of each part
+	chain   chain
+	outs    []output
+	info    ckpt.Info // of one tensor-parallel shard, under its stored name
+	size    int64     // over all ranks
+	experts int       // that the tensor holds one after the other; 0 for a tensor of its own
 }
 
-// output is a place of a stored tensor: a chunk of a pipeline stage.
+// output is a place of a stored tensor: a chunk of a pipeline stage, on some expert-parallel ranks.
 type output struct {
 	stage, chunk int
+	eps          []int
 	name         string
 }
 
 // planner turns rules into jobs.
 type planner struct {
-	cfg  hfconfig.Config
-	f    *family.Family
+	model
 	tp   int
 	have map[string]ckpt.Info
 	used map[string]bool
 }
 
-func newPlanner(src ckpt.Source, cfg hfconfig.Config, f *family.Family, tp int) *planner {
-	p := &planner{cfg: cfg, f: f, tp: tp, have: map[string]ckpt.Info{}, used: map[string]bool{}}
+func newPlanner(src ckpt.Source, m model, tp int) *planner {
+	p := &planner{model: m, tp: tp, have: map[string]ckpt.Info{}, used: map[string]bool{}}
 	for _, i := range src.List() {
 		p.have[i.Name] = i
 	}
 	return p
 }
 
-// job plans the tensor of a rule in a layer; it is nil when the model has no such tensor.
-func (p *planner) job(r family.Rule, layer int, stored string) (*job, error) {
+// job plans the tensor of a rule in a layer, for the experts from up to to when the rule is one of
+// experts; it is nil when the model has no such tensor.
+func (p *planner) job(r family.Rule, layer, from, to int, stored string) (*job, error) {
+	if !p.holds(r, layer) {
+		return nil, nil
+	}
 	c, err := chainOf(r.By)
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 	}
 	j := &job{chain: c, info: ckpt.Info{Name: stored}}
+	all := gather{axis: r.Experts, n: to - from}
+	if r.Experts != "" {
+		j.experts = all.n
+	}
 	var shapes [][]int
 	var absent []string
-	for k, from := range r.From {
-		t, _ := p.f.TensorNamed(from)
-		name := at(from, layer)
-		i, ok := p.have[name]
-		if !ok {
-			absent = append(absent, name)
-			if !t.Optional || from == "head.weight" && !p.cfg.TieEmbeddings {
-				return nil, fmt.Errorf("write tensor %s: canonical tensor %s is missing", stored, name)
+	for e := from; e < to; e++ {
+		shapes = shapes[:0]
+		for _, name := range r.From {
+			t, _ := p.f.TensorNamed(name)
+			name = at(name, layer, e)
+			i, ok := p.have[name]
+			if !ok {
+				absent = append(absent, name)
+				if !t.Optional || name == "head.weight" && !p.cfg.TieEmbeddings {
+					return nil, fmt.Errorf("write tensor %s: canonical tensor %s is missing", stored, name)
+				}
+				continue
 			}
-			continue
+			p.used[name] = true
+			want := p.shapeOf(t)
+			if t.Vocab {
+				want[0] = i.Shape[0]
+			}
+			if !slices.Equal(want, i.Shape) {
+				return nil, fmt.Errorf("write tensor %s: %s has shape %v, the config says %v", stored, name, i.Shape, want)
+			}
+			if len(j.inputs) > 0 && i.DType != j.info.DType {
+				return nil, fmt.Errorf("write tensor %s: %s is %v, %s is %v: give a dtype", stored, j.inputs[0].Name, j.info.DType, name, i.DType)
+			}
+			k := p.cutOf(t, p.tp)
+			s, err := k.shape(i.Shape)
+			if err != nil {
+				return nil, fmt.Errorf("write tensor %s: %s: %w", stored, name, err)
+			}
+			shapes = append(shapes, s)
+			j.inputs = append(j.inputs, i)
+			if e == from {
+				j.cuts = append(j.cuts, k)
+			}
+			j.info.DType = i.DType
 		}
-		p.used[name] = true
-		want := shapeOf(t, p.cfg)
-		if t.Vocab {
-			want[0] = i.Shape[0]
-		}
-		if !slices.Equal(want, i.Shape) {
-			return nil, fmt.Errorf("write tensor %s: %s has shape %v, the config says %v", stored, name, i.Shape, want)
-		}
-		if k > 0 && len(j.inputs) > 0 && i.DType != j.info.DType {
-			return nil, fmt.Errorf("write tensor %s: %s is %v, %s is %v: give a dtype", stored, j.inputs[0].Name, j.info.DType, name, i.DType)
-		}
-		s, err := shardShape(i.Shape, t.Split, p.tp)
-		if err != nil {
-			return nil, fmt.Errorf("write tensor %s: %s: %w", stored, name, err)
-		}
-		shapes = append(shapes, s)
-		j.inputs = append(j.inputs, i)
-		j.splits = append(j.splits, t.Split)
-		j.info.DType = i.DType
 	}
-	if len(absent) == len(r.From) {
+	if len(j.inputs) == 0 {
 		return nil, nil
 	}
 	if len(absent) > 0 {
@@ -165,13 +181,14 @@ func (p *planner) job(r family.Rule, layer int, stored string) (*job, error) {
 	if j.info.Shape, err = c.shape(Env{HeadDim: p.cfg.HeadDim}, shapes); err != nil {
 		return nil, fmt.Errorf("write tensor %s: %w", stored, err)
 	}
+	j.info.Shape = all.shape(j.info.Shape)
 	j.size = j.info.Size() * int64(p.tp)
 	return j, nil
 }
 
 // adapterJobs plans the A and B of a module; both are nil when it has none.
 func (p *planner) adapterJobs(r family.Rule, layer int, module string) (a, b *job, err error) {
-	name := at(r.Adapter, layer)
+	name := at(r.Adapter, layer, -1)
 	ia, okA := p.have[name+loraA]
 	ib, okB := p.have[name+loraB]
 	if !okA && !okB {
@@ -185,31 +202,30 @@ func (p *planner) adapterJobs(r family.Rule, layer int, module string) (a, b *jo
 	if err != nil {
 		return nil, nil, err
 	}
-	t, _ := p.f.TensorNamed(r.From[0])
-	splitA, splitB := "", t.Split
-	if t.Split == family.Columns {
-		splitA, splitB = family.Columns, ""
-	}
-	a = &job{inputs: []ckpt.Info{ia}, splits: []string{splitA}}
-	a.info = ckpt.Info{Name: module + loraA + "." + defaultAdapter + ".weight", DType: ia.DType}
-	if a.info.Shape, err = shardShape(ia.Shape, splitA, p.tp); err != nil {
+	_, cuts, err := p.parts(r, p.tp)
+	if err != nil {
 		return nil, nil, fmt.Errorf("write adapter %s: %w", name, err)
 	}
-	b = &job{inputs: []ckpt.Info{ib}, chain: c}
+	cutA, cutsB := adapterCuts(cuts)
+	a = &job{inputs: []ckpt.Info{ia}, cuts: []cut{cutA}}
+	a.info = ckpt.Info{Name: module + loraA + "." + defaultAdapter + ".weight", DType: ia.DType}
+	if a.info.Shape, err = cutA.shape(ia.Shape); err != nil {
+		return nil, nil, fmt.Errorf("write adapter %s: %w", name, err)
+	}
+	b = &job{inputs: []ckpt.Info{ib}, chain: c, cuts: cutsB}
 	b.info = ckpt.Info{Name: module + loraB + "." + defaultAdapter + ".weight", DType: ib.DType}
 	var shapes [][]int
 	sum := 0
-	for _, from := range r.From {
+	for k, from := range r.From {
 		ft, _ := p.f.TensorNamed(from)
-		rows := shapeOf(ft, p.cfg)[0]
+		rows := p.shapeOf(ft)[0]
 		sum += rows
-		s, err := shardShape([]int{rows, ib.Shape[1]}, splitB, p.tp)
+		s, err := cutsB[k].shape([]int{rows, ib.Shape[1]})
 		if err != nil {
 			return nil, nil, fmt.Errorf("write adapter %s: %w", name, err)
 		}
 		shapes = append(shapes, s)
 		b.parts = append(b.parts, rows)
-		b.splits = append(b.splits, splitB)
 	}
 	if sum != ib.Shape[0] || ib.Shape[1] != ia.Shape[0] {
 		return nil, nil, fmt.Errorf("write adapter %s: lora_A %v and lora_B %v do not fit a module of %d outputs", name, ia.Shape, ib.Shape, sum)
@@ -238,15 +254,24 @@ func (p *planner) unused() error {
 	return fmt.Errorf("write checkpoint: %d tensors have no place in it: %s", len(left), strings.Join(left[:min(4, len(left))], ", "))
 }
 
-// run does the jobs with a few workers; put stores one shard of tensor-parallel rank t.
-func run(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, tp int, jobs []*job, opt WriteOptions, put func(t int, o output, data []byte) error) error {
+// places is the number of files that hold a job's tensor, tensor-parallel ranks aside.
+func (j *job) places() int64 {
+	n := 0
+	for _, o := range j.outs {
+		n += max(len(o.eps), 1)
+	}
+	return int64(n)
+}
+
+// run does the jobs with a few workers; put stores the next bytes of a shard of tensor-parallel rank t.
+func run(ctx context.Context, src ckpt.Source, env Env, tp int, jobs []*job, opt WriteOptions, put func(t int, o output, data []byte) error) error {
 	workers := opt.Workers
 	if workers < 1 {
 		workers = 4
 	}
 	total := int64(0)
 	for _, j := range jobs {
-		total += j.size * int64(len(j.outs))
+		total += j.size * j.places()
 	}
 	var done atomic.Int64
 	g, inner := errgroup.WithContext(ctx)
@@ -256,15 +281,21 @@ func run(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, tp int, jobs
 			break
 		}
 		g.Go(func() error {
-			if err := inner.Err(); err != nil {
-				return err
+			each := len(j.inputs)
+			if j.experts > 0 {
+				each /= j.experts
 			}
-			if err := j.do(src, Env{HeadDim: cfg.HeadDim}, tp, put); err != nil {
-				return fmt.Errorf("write tensor %s: %w", j.info.Name, err)
-			}
-			n := done.Add(j.size * int64(len(j.outs)))
-			if opt.Progress != nil {
-				opt.Progress(n, total)
+			for from := 0; from < len(j.inputs); from += each {
+				if err := inner.Err(); err != nil {
+					return err
+				}
+				if err := j.do(src, j.inputs[from:from+each], env, tp, put); err != nil {
+					return fmt.Errorf("write tensor %s: %w", j.info.Name, err)
+				}
+				n := done.Add(j.size / int64(max(j.experts, 1)) * j.places())
+				if opt.Progress != nil {
+					opt.Progress(n, total)
+				}
 			}
 			return nil
 		})
@@ -275,9 +306,10 @@ func run(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, tp int, jobs
 	return ctx.Err()
 }
 
-func (j *job) do(src ckpt.Source, env Env, tp int, put func(t int, o output, data []byte) error) error {
+// do makes a tensor, or the part of it that is one expert's.
+func (j *job) do(src ckpt.Source, inputs []ckpt.Info, env Env, tp int, put func(t int, o output, data []byte) error) error {
 	var parts []Block
-	for _, i := range j.inputs {
+	for _, i := range inputs {
 		data, err := src.Bytes(i.Name)
 		if err != nil {
 			return err
@@ -299,7 +331,7 @@ func (j *job) do(src ckpt.Source, env Env, tp int, put func(t int, o output, dat
 	for t := range tp {
 		shards := make([]Block, len(parts))
 		for k, b := range parts {
-			shards[k] = shard(b, j.splits[k], t, tp)
+			shards[k] = j.cuts[k].shard(b, t)
 		}
 		out, err := j.chain.forward(env, shards)
 		if err != nil {

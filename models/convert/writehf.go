@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/google/renameio/v2"
 
@@ -21,6 +22,12 @@ import (
 // the directory is a model only when it is complete.
 func writeHF(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f *family.Family, dir string, opt WriteOptions) (Written, error) {
 	l := opt.Layout.filled()
+	if opt.MoEGroupedGEMM || l.NoopLayers != nil {
+		return Written{}, fmt.Errorf("write hf: moe_grouped_gemm and noop_layers are layouts of Megatron checkpoints: leave them out")
+	}
+	if f.HF == nil {
+		return Written{}, fmt.Errorf("write hf: family %s has no Hugging Face form: write mcore", f.Name)
+	}
 	if l.TP > 1 || l.PP > 1 || l.EP > 1 || l.NumLayersPerVirtualStage > 0 || l.NumLayerList != nil {
 		return Written{}, fmt.Errorf("write hf: a Hugging Face directory has no ranks: leave tp, pp, ep, vpp and num_layer_list out")
 	}
@@ -28,37 +35,10 @@ func writeHF(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f *famil
 	if err := refuseOther(dir); err != nil {
 		return Written{}, err
 	}
-	p := newPlanner(src, cfg, f, 1)
-	var jobs []*job
-	add := func(r family.Rule, layer int) error {
-		j, err := p.job(r, layer, at(r.Name, layer))
-		if err == nil && j != nil {
-			j.outs = []output{{name: j.info.Name}}
-			jobs = append(jobs, j)
-		}
-		return err
-	}
-	done := false
-	for _, r := range f.HF.Rules {
-		if !layered(r.Name) {
-			if err := add(r, -1); err != nil {
-				return Written{}, err
-			}
-			continue
-		}
-		if done {
-			continue
-		}
-		done = true
-		for l := range cfg.NumLayers {
-			for _, lr := range f.HF.Rules {
-				if layered(lr.Name) {
-					if err := add(lr, l); err != nil {
-						return Written{}, err
-					}
-				}
-			}
-		}
+	p := newPlanner(src, newModel(f, cfg, false), 1)
+	jobs, err := p.flat(f.HF)
+	if err != nil {
+		return Written{}, err
 	}
 	if err := p.unused(); err != nil {
 		return Written{}, err
@@ -89,7 +69,14 @@ func writeHF(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f *famil
 	if err != nil {
 		return Written{}, err
 	}
-	if err := run(ctx, src, cfg, 1, jobs, opt, func(_ int, o output, data []byte) error { return w.Put(o.name, data) }); err != nil {
+	whole := newWholes(jobs)
+	err = run(ctx, src, Env{HeadDim: cfg.HeadDim}, 1, jobs, opt, func(_ int, o output, data []byte) error {
+		if data = whole.add(o.name, data); data == nil {
+			return nil
+		}
+		return w.Put(o.name, data)
+	})
+	if err != nil {
 		return Written{}, errors.Join(err, w.Abort())
 	}
 	if err := w.Close(); err != nil {
@@ -99,6 +86,93 @@ func writeHF(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f *famil
 		return Written{}, fmt.Errorf("write hf: %w", err)
 	}
 	return out, nil
+}
+
+// flat plans the tensors of a format without ranks, layer by layer.
+func (p *planner) flat(format *family.Format) ([]*job, error) {
+	var jobs []*job
+	add := func(r family.Rule, layer, expert int) error {
+		from, to := expert, expert+1
+		if r.Experts != "" {
+			from, to = 0, p.cfg.MoE.Experts
+		}
+		j, err := p.job(r, layer, from, to, at(r.Name, layer, expert))
+		if err == nil && j != nil {
+			j.outs = []output{{name: j.info.Name}}
+			jobs = append(jobs, j)
+		}
+		return err
+	}
+	var layerRules []family.Rule
+	for _, r := range format.Rules {
+		if layered(r.Name) {
+			layerRules = append(layerRules, r)
+		}
+	}
+	groups := runs(layerRules, func(r family.Rule) string { return r.Name })
+	done := false
+	for _, r := range format.Rules {
+		if !layered(r.Name) {
+			if err := add(r, -1, -1); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if done {
+			continue
+		}
+		done = true
+		for l := range p.cfg.NumLayers {
+			for _, group := range groups {
+				first, last := -1, 0
+				if experted(group[0].Name) {
+					first, last = 0, p.cfg.MoE.Experts
+				}
+				for e := first; e < last; e++ {
+					for _, lr := range group {
+						if err := add(lr, l, e); err != nil {
+							return nil, err
+						}
+					}
+				}
+			}
+		}
+	}
+	return jobs, nil
+}
+
+// wholes puts tensors together that come expert by expert.
+type wholes struct {
+	mu   sync.Mutex
+	left map[string]int
+	data map[string][]byte
+}
+
+func newWholes(jobs []*job) *wholes {
+	w := &wholes{left: map[string]int{}, data: map[string][]byte{}}
+	for _, j := range jobs {
+		if j.experts > 1 {
+			w.left[j.info.Name] = j.experts
+		}
+	}
+	return w
+}
+
+// add takes the next bytes of a tensor and gives it back when it is complete.
+func (w *wholes) add(name string, data []byte) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, several := w.left[name]
+	if !several {
+		return data
+	}
+	w.data[name] = append(w.data[name], data...)
+	if w.left[name] = n - 1; n > 1 {
+		return nil
+	}
+	data = w.data[name]
+	delete(w.data, name)
+	return data
 }
 
 // refuseOther keeps two models from mixing in one directory.

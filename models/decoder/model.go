@@ -38,6 +38,9 @@ func New(be op.Backend, cfg hfconfig.Config) (*Model, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("build model: %w", err)
 	}
+	if err := cfg.Plain(); err != nil {
+		return nil, fmt.Errorf("build model: %w", err)
+	}
 	inv, scale, err := hfconfig.InvFreq(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("build model: %w", err)

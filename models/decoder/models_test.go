@@ -16,8 +16,8 @@ import (
 	"github.com/belay-ml/belay/testdata/goldens"
 )
 
-// pending holds the cases that need a capability not built yet: architectures that hfconfig does not
-// know.
+// pending holds the cases that need a capability not built yet: architectures that the decoder does
+// not compute.
 func pending(err error) bool {
 	var unknown *hfconfig.UnsupportedError
 	return errors.As(err, &unknown)
@@ -37,8 +37,15 @@ func families(t *testing.T, f func(t *testing.T, dir string)) {
 		}
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
-			if _, err := hfconfig.Load(dir); pending(err) && goldens.Pending() {
+			cfg, err := hfconfig.Load(dir)
+			if err == nil {
+				err = cfg.Plain()
+			}
+			if pending(err) && goldens.Pending() {
 				t.Skipf("pending: %v", err)
+			}
+			if slices.Contains([]string{"BaiChuanForCausalLM", "InternLM2ForCausalLM"}, cfg.Arch) {
+				t.Skip("packed tensors: the forward command's test runs it")
 			}
 			f(t, dir)
 		})

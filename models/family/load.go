@@ -1,25 +1,24 @@
 package family
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"strings"
-
-	"gopkg.in/yaml.v3"
 )
 
 //go:embed data/*.yaml
 var builtin embed.FS
 
 // Registry is the set of known families. It does not change after Load.
-type Registry struct{ families map[string]*Family }
+type Registry struct {
+	families map[string]*Family
+	aliases  map[string]*Family
+}
 
 // maxFile bounds a family file.
 const maxFile = 1 << 20
@@ -27,7 +26,7 @@ const maxFile = 1 << 20
 // Load reads the built-in families and, when dir is not empty, every .yaml file of that directory, which
 // may add families or replace built-in ones. transforms are the names that rules may use.
 func Load(dir string, transforms []string) (*Registry, error) {
-	r := &Registry{families: map[string]*Family{}}
+	r := &Registry{families: map[string]*Family{}, aliases: map[string]*Family{}}
 	data, err := fs.Sub(builtin, "data")
 	if err != nil {
 		return nil, fmt.Errorf("load families: %w", err)
@@ -43,12 +42,15 @@ func Load(dir string, transforms []string) (*Registry, error) {
 	if err := r.inherit(); err != nil {
 		return nil, err
 	}
+	if err := r.nameAliases(); err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, name := range r.Names() {
 		errs = append(errs, r.families[name].check(transforms))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("load family: %w", err)
 	}
 	return r, nil
 }
@@ -56,9 +58,25 @@ func Load(dir string, transforms []string) (*Registry, error) {
 // Names are the families in alphabetical order.
 func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(r.families)) }
 
-// Named is the family of that name.
+// nameAliases makes the other names known; a family's own name wins over another's alias.
+func (r *Registry) nameAliases() error {
+	for _, name := range r.Names() {
+		for _, alias := range r.families[name].Aliases {
+			if old, ok := r.aliases[alias]; ok {
+				return fmt.Errorf("%sfamily %s: alias %q is also one of family %s", r.families[name].at, name, alias, old.Name)
+			}
+			r.aliases[alias] = r.families[name]
+		}
+	}
+	return nil
+}
+
+// Named is the family of that name or alias.
 func (r *Registry) Named(name string) (*Family, error) {
 	if f, ok := r.families[name]; ok {
+		return f, nil
+	}
+	if f, ok := r.aliases[name]; ok {
 		return f, nil
 	}
 	return nil, fmt.Errorf("unknown family %q: known are %s", name, strings.Join(r.Names(), ", "))
@@ -74,48 +92,31 @@ func (r *Registry) read(dir fs.FS, prefix string, unique bool) error {
 	}
 	for _, name := range names {
 		path := prefix + name
-		f, err := open(dir, name)
+		f, err := open(dir, name, path)
 		if err != nil {
-			return fmt.Errorf("load family %s: %w", path, err)
+			return fmt.Errorf("load family: %w", err)
 		}
-		f.path = path
-		if old, ok := r.families[f.Name]; ok && (unique || old.path == path) {
-			return fmt.Errorf("load family %s: family %q is also in %s", path, f.Name, old.path)
+		if old, ok := r.families[f.Name]; ok && (unique || strings.HasPrefix(old.path, prefix)) {
+			return fmt.Errorf("load family: %sfamily %q is also in %s", f.at, f.Name, old.path)
 		}
 		r.families[f.Name] = f
 	}
 	return nil
 }
 
-func open(dir fs.FS, name string) (*Family, error) {
+func open(dir fs.FS, name, path string) (*Family, error) {
 	st, err := fs.Stat(dir, name)
 	if err != nil {
 		return nil, err
 	}
 	if st.Size() > maxFile {
-		return nil, fmt.Errorf("%d bytes, more than the limit of %d", st.Size(), maxFile)
+		return nil, fmt.Errorf("%s: %d bytes, more than the limit of %d", path, st.Size(), maxFile)
 	}
 	text, err := fs.ReadFile(dir, name)
 	if err != nil {
 		return nil, err
 	}
-	return parse(text)
-}
-
-func parse(text []byte) (*Family, error) {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	var f Family
-	if err := dec.Decode(&f); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("file is empty")
-		}
-		return nil, err
-	}
-	if f.Name == "" {
-		return nil, fmt.Errorf("no `family:` name")
-	}
-	return &f, nil
+	return parse(path, text)
 }
 
 // inherit fills what `like:` leaves to another family, ancestors first.
@@ -125,7 +126,7 @@ func (r *Registry) inherit() error {
 	fill = func(f *Family) error {
 		switch state[f.Name] {
 		case 1:
-			return fmt.Errorf("load family %s: `like: %s` leads back to itself", f.path, f.Like)
+			return fmt.Errorf("load family: %s`like: %s` leads back to itself", f.at, f.Like)
 		case 2:
 			return nil
 		}
@@ -133,7 +134,7 @@ func (r *Registry) inherit() error {
 		if f.Like != "" {
 			base, ok := r.families[f.Like]
 			if !ok {
-				return fmt.Errorf("load family %s: `like: %s`: no such family; known are %s", f.path, f.Like, strings.Join(r.Names(), ", "))
+				return fmt.Errorf("load family: %s`like: %s`: no such family; known are %s", f.at, f.Like, strings.Join(r.Names(), ", "))
 			}
 			if err := fill(base); err != nil {
 				return err
@@ -173,10 +174,25 @@ func (f *Family) take(base *Family) {
 	if f.Mcore == nil {
 		f.Mcore = base.Mcore
 	}
-	args := maps.Clone(base.Args)
-	if args == nil {
-		args = map[string]any{}
+	if f.GGUF == nil && f.Architecture == base.Architecture { // llama.cpp has names for each architecture
+		f.GGUF = base.GGUF
 	}
-	maps.Copy(args, f.Args)
-	f.Args = args
+	if f.Tokenizer == "" {
+		f.Tokenizer = base.Tokenizer
+	}
+	if f.ChatTemplate == "" {
+		f.ChatTemplate = base.ChatTemplate
+	}
+	if f.Block == nil {
+		f.Block = base.Block
+	}
+	f.Args, f.RC3Args = over(base.Args, f.Args), over(base.RC3Args, f.RC3Args)
+}
+
+// over lays one set of arguments over another.
+func over(base, own map[string]any) map[string]any {
+	out := map[string]any{}
+	maps.Copy(out, base)
+	maps.Copy(out, own)
+	return out
 }

@@ -10,7 +10,8 @@ import (
 
 // fields are the config fields that Match.Where may name.
 var fields = [...]string{
-	"rope_base", "rope_scaling", "vocab", "norm_eps", "max_positions", "num_layers", "hidden", "grouped_query", "tie_embeddings", "qkv_bias",
+	"rope_base", "rope_scaling", "rope_factor", "vocab", "norm_eps", "max_positions", "num_layers", "hidden", "ffn", "grouped_query", "tie_embeddings",
+	"qkv_bias", "norm_head", "experts", "q_lora",
 }
 
 func field(cfg hfconfig.Config, name string) any {
@@ -22,6 +23,19 @@ func field(cfg hfconfig.Config, name string) any {
 			return "none"
 		}
 		return cfg.RopeScaling.Kind
+	case "rope_factor":
+		if cfg.RopeScaling == nil {
+			return 1.0
+		}
+		return cfg.RopeScaling.Factor
+	case "ffn":
+		return cfg.FFN
+	case "norm_head":
+		return cfg.NormHead
+	case "experts":
+		return cfg.MoE.Experts > 0
+	case "q_lora":
+		return cfg.MLA.QLoRA > 0
 	case "vocab":
 		return cfg.Vocab
 	case "norm_eps":
@@ -83,8 +97,10 @@ func (r *Registry) Recognise(cfg hfconfig.Config) (*Family, error) {
 	var best *Family
 	top := -1
 	for _, name := range r.Names() {
-		if s := r.families[name].Match.score(cfg); s > top {
-			best, top = r.families[name], s
+		for _, m := range r.families[name].Match {
+			if s := m.score(cfg); s > top {
+				best, top = r.families[name], s
+			}
 		}
 	}
 	if best == nil {

@@ -155,3 +155,16 @@ func (f *fields) object(key string) map[string]any {
 		return nil
 	}
 }
+
+// list is the list under key; nil when absent or null.
+func (f *fields) list(key string) []any {
+	switch v := f.raw[key].(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	default:
+		f.fail(key, "a list", v)
+		return nil
+	}
+}

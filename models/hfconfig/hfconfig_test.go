@@ -133,12 +133,12 @@ func TestErrorsNameTheField(t *testing.T) {
 
 func TestUnknownArchitectureSaysWhatIsSupported(t *testing.T) {
 	t.Parallel()
-	_, err := Parse([]byte(`{"architectures":["BloomForCausalLM"],"model_type":"bloom"}`))
+	_, err := Parse([]byte(`{"architectures":["XlnetForCausalLM"],"model_type":"xlnet"}`))
 	var unknown *UnsupportedError
 	if !errors.As(err, &unknown) {
 		t.Fatalf("error %v", err)
 	}
-	for _, word := range []string{"BloomForCausalLM", `"bloom"`, "LlamaForCausalLM", "Qwen2ForCausalLM"} {
+	for _, word := range []string{"XlnetForCausalLM", `"xlnet"`, "LlamaForCausalLM", "Qwen2ForCausalLM"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("no word of %s in: %v", word, err)
 		}
@@ -200,8 +200,20 @@ func TestJSONWithoutRawMakesADocument(t *testing.T) {
 			Vocab: 99, MaxPositions: 512, NormEps: 1e-5, RopeBase: 1e6, Activation: "gelu_tanh", QKVBias: cl.qkvBias || cl.bias != "",
 			OutBias: cl.bias != "", TieEmbeddings: true, DType: "bfloat16", BOS: []int32{1}, EOS: []int32{2, 3}, PAD: -1,
 		}
-		if cl.window != windowNever {
+		if cl.window == windowAlways || cl.window == windowSwitch {
 			c.SlidingWindow = 64
+		}
+		if cl.block != "" || cl.finish != nil { // whose zero values a document cannot say
+			var err error
+			if c, err = c.Completed(); err != nil {
+				t.Errorf("%s: %v", cl.archs[0], err)
+				continue
+			}
+			c.Raw = nil
+			c.NumLayers, c.TieEmbeddings, c.Vocab = 5, !c.TieEmbeddings, 77
+			if c.LayerWindows != nil {
+				c.LayerWindows = []int{0, 9, 9, 0, 9}
+			}
 		}
 		out, err := c.JSON()
 		if err != nil {

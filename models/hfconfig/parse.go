@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Load reads DIR/config.json.
@@ -71,38 +73,31 @@ func fromRaw(raw map[string]any) (Config, error) {
 		c.Arch = cl.archs[0]
 	}
 
-	c.NumLayers = f.required("num_hidden_layers")
-	c.Hidden = f.required("hidden_size")
-	c.FFN = f.required("intermediate_size")
-	c.NumHeads = f.required("num_attention_heads")
-	c.Vocab = f.required("vocab_size")
-	c.MaxPositions = f.whole("max_position_embeddings", cl.maxPositions)
-	c.NumKVHeads = f.whole("num_key_value_heads", c.NumHeads)
-	if _, ok := raw["num_key_value_heads"]; !ok && cl.kvHeads > 0 {
+	key := func(common string) string { return cl.key(raw, common) }
+	c.NumLayers = f.required(key("num_hidden_layers"))
+	c.Hidden = f.required(key("hidden_size"))
+	c.NumHeads = f.required(key("num_attention_heads"))
+	c.Vocab = f.required(key("vocab_size"))
+	f.ffn(&c, cl)
+	c.MaxPositions = f.whole(key("max_position_embeddings"), cl.maxPositions)
+	c.NumKVHeads = f.whole(key("num_key_value_heads"), c.NumHeads)
+	if _, ok := raw[key("num_key_value_heads")]; !ok && cl.kvHeads > 0 {
 		c.NumKVHeads = cl.kvHeads
 	}
-	c.HeadDim = f.headDim(c.Hidden, c.NumHeads)
-	c.NormEps = f.float("rms_norm_eps", cl.normEps)
-	f.rope(&c)
+	f.headDim(&c, cl)
+	c.NormEps = f.float(key("rms_norm_eps"), cl.normEps)
+	f.rope(&c, cl)
 	f.window(&c, cl.window)
-
-	name := "silu"
-	if f.has("hidden_act") {
-		name = f.text("hidden_act")
-	}
-	var ok bool
-	if c.Activation, ok = activation(name); !ok && name != "" {
-		f.fail("hidden_act", "silu, gelu or gelu_pytorch_tanh", name)
-	}
-	c.QKVBias = cl.qkvBias
+	f.activation(&c, cl)
+	c.QKVBias, c.OutBias, c.MLPBias = cl.qkvBias || cl.allBias, cl.allBias, cl.allBias
 	if cl.bias != "" {
 		c.QKVBias = f.flag(cl.bias, false)
-		c.OutBias = c.QKVBias
+		c.OutBias = c.QKVBias && !cl.qkvOnly
 	}
-	if cl.mlpBias {
-		c.MLPBias = f.flag("mlp_bias", false)
+	if cl.mlpBias != "" {
+		c.MLPBias = f.flag(cl.mlpBias, false)
 	}
-	c.TieEmbeddings = f.flag("tie_word_embeddings", false)
+	f.tie(&c, cl)
 	c.DType = f.text("torch_dtype")
 	if c.DType == "" {
 		c.DType = f.text("dtype")
@@ -111,6 +106,12 @@ func fromRaw(raw map[string]any) (Config, error) {
 	c.PAD = -1
 	if pad := f.ids("pad_token_id"); len(pad) > 0 {
 		c.PAD = pad[0]
+	}
+	for _, e := range cl.more {
+		e.read(f, &c)
+	}
+	if cl.finish != nil {
+		cl.finish(f, &c)
 	}
 	if len(f.errs) == 0 {
 		f.errs = append(f.errs, c.Check())
@@ -121,16 +122,72 @@ func fromRaw(raw map[string]any) (Config, error) {
 	return c, nil
 }
 
+// ffn is the width of one branch of the MLP.
+func (f *fields) ffn(c *Config, cl class) {
+	key := cl.key(f.raw, "intermediate_size")
+	if cl.wide > 0 {
+		c.FFN = f.whole(key, cl.wide*c.Hidden)
+		return
+	}
+	c.FFN = f.required(key)
+	if cl.halved {
+		if c.FFN%2 != 0 {
+			f.fail(key, "an even number: it counts gate and up", c.FFN)
+		}
+		c.FFN /= 2
+	}
+}
+
 // headDim is the head dimension, by default the hidden size divided among the heads.
-func (f *fields) headDim(hidden, heads int) int {
-	if f.has("head_dim") {
-		return f.whole("head_dim", 1)
+func (f *fields) headDim(c *Config, cl class) {
+	key := cl.key(f.raw, "head_dim")
+	switch {
+	case f.has(key):
+		c.HeadDim = f.whole(key, 1)
+	case cl.headDim > 0:
+		c.HeadDim = cl.headDim
+	case c.NumHeads <= 0 || c.Hidden%c.NumHeads != 0:
+		c.HeadDim = 1
+		if !slices.ContainsFunc(cl.more, func(e extra) bool { return e.key == "kv_lora_rank" }) { // whose heads have sizes of their own
+			f.errs = append(f.errs, fmt.Errorf("hidden_size: %d is not a multiple of num_attention_heads %d, and there is no %s", c.Hidden, c.NumHeads, key))
+		}
+	default:
+		c.HeadDim = c.Hidden / c.NumHeads
 	}
-	if heads <= 0 || hidden%heads != 0 {
-		f.errs = append(f.errs, fmt.Errorf("hidden_size: %d is not a multiple of num_attention_heads %d, and there is no head_dim", hidden, heads))
-		return 1
+}
+
+// activation reads the class's key; "-" means that the class has only one.
+func (f *fields) activation(c *Config, cl class) {
+	name, key := cl.act, cl.actKey
+	if name == "" {
+		name = "silu"
 	}
-	return hidden / heads
+	c.Activation = name
+	if key == "-" {
+		return
+	}
+	if key == "" {
+		key = "hidden_act"
+	}
+	if f.has(key) {
+		var ok bool
+		if name = f.text(key); name == "" {
+			return
+		}
+		if c.Activation, ok = activation(name); !ok {
+			f.fail(key, "silu, gelu or gelu_pytorch_tanh", name)
+		}
+	}
+}
+
+// tie reads whether the head is the embedding; Megatron's flag says the opposite.
+func (f *fields) tie(c *Config, cl class) {
+	key := cl.key(f.raw, "tie_word_embeddings")
+	if strings.HasPrefix(key, "untie") {
+		c.TieEmbeddings = !f.flag(key, !cl.tied)
+		return
+	}
+	c.TieEmbeddings = f.flag(key, cl.tied)
 }
 
 // window reads which layers have a sliding window.
@@ -147,7 +204,7 @@ func (f *fields) window(c *Config, use windowUse) {
 	if use == windowSwitch {
 		first = f.whole("max_window_layers", 28) // the default of Qwen2Config
 	}
-	if types == nil && first <= 0 {
+	if types == nil && first <= 0 && use != windowEven && use != windowSixth {
 		c.SlidingWindow = size
 		return
 	}
@@ -159,8 +216,15 @@ func (f *fields) window(c *Config, use windowUse) {
 		return
 	}
 	windows := make([]int, c.NumLayers)
+	every := f.whole("sliding_window_pattern", 6)
 	for i := range windows {
 		sliding := i >= first
+		switch use {
+		case windowEven:
+			sliding = i%2 == 0
+		case windowSixth:
+			sliding = every < 1 || (i+1)%every != 0
+		}
 		if types != nil {
 			switch types[i] {
 			case "sliding_attention":

@@ -7,13 +7,25 @@ import (
 
 // rope reads base and scaling from rope_theta and rope_scaling, or from rope_parameters, where newer
 // transformers releases keep both.
-func (f *fields) rope(c *Config) {
-	c.RopeBase = f.float("rope_theta", 10000)
+func (f *fields) rope(c *Config, cl class) {
+	c.RopeBase = f.float(cl.key(f.raw, "rope_theta"), 10000)
+	if cl.ratio {
+		c.RopeBase = 10000 * f.float("rope_ratio", 1)
+	}
 	key, scaling := "rope_scaling", f.object("rope_scaling")
 	if params := f.object("rope_parameters"); params != nil {
 		key, scaling = "rope_parameters", params
+		in := &fields{raw: params, at: key + "."}
+		if full := in.object("full_attention"); full != nil { // one object a kind of layer
+			key, scaling = key+".full_attention", full
+		}
+		f.errs = append(f.errs, in.errs...)
 	}
-	partial := f.float("partial_rotary_factor", 1)
+	whole := 1.0
+	if cl.part != 0 {
+		whole = cl.part
+	}
+	partial := f.float("partial_rotary_factor", whole)
 	if scaling != nil {
 		s := &fields{raw: scaling, at: key + "."}
 		c.RopeBase = s.float("rope_theta", c.RopeBase)
@@ -21,8 +33,13 @@ func (f *fields) rope(c *Config) {
 		c.RopeScaling = s.scaling()
 		f.errs = append(f.errs, s.errs...)
 	}
-	if partial != 1 {
+	switch {
+	case cl.part == 0 && partial != 1:
 		f.fail("partial_rotary_factor", "1: this architecture turns whole heads", partial)
+	case !(partial > 0 && partial <= 1):
+		f.fail("partial_rotary_factor", "a number above 0, up to 1", partial)
+	case partial != 1:
+		c.RotaryPart = partial
 	}
 }
 

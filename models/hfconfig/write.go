@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"strings"
 )
 
 // JSON is the document with the fields replaced whose canonical value differs from what Raw says,
@@ -48,6 +49,45 @@ func (c Config) JSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// Completed is a config of which only sizes and the class are known, with what the class adds to them:
+// the block structure and the values assumed for fields that are zero.
+func (c Config) Completed() (Config, error) {
+	cl, err := classOf([]string{c.Arch}, c.ModelType)
+	if err != nil {
+		return c, err
+	}
+	c.Raw = nil
+	for _, e := range cl.more { // zero means that nobody said
+		switch p := e.at(&c).(type) {
+		case *int:
+			*p = orDefault(*p, e.def.(int))
+		case *float64:
+			*p = orDefault(*p, e.def.(float64))
+		case *bool:
+			*p = orDefault(*p, e.def.(bool))
+		case *string:
+			*p = orDefault(*p, e.def.(string))
+		}
+	}
+	raw := map[string]any{}
+	c.write(raw, Config{}, cl)
+	text, err := json.Marshal(raw)
+	if err != nil {
+		return c, fmt.Errorf("complete config: %w", err)
+	}
+	out, err := Parse(text)
+	out.Family = c.Family
+	return out, err
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
 // write puts every changed field into raw.
 func (c Config) write(raw map[string]any, was Config, cl class) {
 	set := func(key string, now, before any) {
@@ -55,28 +95,53 @@ func (c Config) write(raw map[string]any, was Config, cl class) {
 			raw[key] = now
 		}
 	}
+	fresh := len(was.Raw) == 0
+	key := func(common string) string { return cl.key(raw, common) }
 	set("architectures", []string{c.Arch}, []string{was.Arch})
 	set("model_type", c.ModelType, was.ModelType)
-	set("num_hidden_layers", c.NumLayers, was.NumLayers)
-	set("hidden_size", c.Hidden, was.Hidden)
-	set("intermediate_size", c.FFN, was.FFN)
-	set("num_attention_heads", c.NumHeads, was.NumHeads)
-	set("num_key_value_heads", c.NumKVHeads, was.NumKVHeads)
-	set("vocab_size", c.Vocab, was.Vocab)
-	set("max_position_embeddings", c.MaxPositions, was.MaxPositions)
-	set("rms_norm_eps", c.NormEps, was.NormEps)
-	set("tie_word_embeddings", c.TieEmbeddings, was.TieEmbeddings)
-	if c.HeadDim*c.NumHeads != c.Hidden || raw["head_dim"] != nil {
-		set("head_dim", c.HeadDim, was.HeadDim)
+	set(key("num_hidden_layers"), c.NumLayers, was.NumLayers)
+	set(key("hidden_size"), c.Hidden, was.Hidden)
+	width := 1
+	if cl.halved {
+		width = 2
 	}
-	if c.Activation != was.Activation {
-		raw["hidden_act"] = activations[c.Activation]
+	set(key("intermediate_size"), width*c.FFN, width*was.FFN)
+	set(key("num_attention_heads"), c.NumHeads, was.NumHeads)
+	set(key("num_key_value_heads"), c.NumKVHeads, was.NumKVHeads)
+	set(key("vocab_size"), c.Vocab, was.Vocab)
+	set(key("rms_norm_eps"), c.NormEps, was.NormEps)
+	if c.Positions != "alibi" || cl.modelType != "baichuan" {
+		set(key("max_position_embeddings"), c.MaxPositions, was.MaxPositions)
+	} else { // whose absence says ALiBi
+		set("model_max_length", c.MaxPositions, was.MaxPositions)
+	}
+	if tie := key("tie_word_embeddings"); c.TieEmbeddings != was.TieEmbeddings || fresh {
+		raw[tie] = c.TieEmbeddings != strings.HasPrefix(tie, "untie")
+	}
+	if head := key("head_dim"); c.MLA.KVLoRA == 0 && (c.HeadDim*c.NumHeads != c.Hidden || raw[head] != nil || cl.headDim > 0) {
+		set(head, c.HeadDim, was.HeadDim)
+	}
+	if act := cl.actKey; c.Activation != was.Activation && act != "-" {
+		if act == "" {
+			act = "hidden_act"
+		}
+		raw[act] = activations[c.Activation]
 	}
 	if cl.bias != "" {
 		set(cl.bias, c.QKVBias, was.QKVBias)
 	}
-	if cl.mlpBias {
-		set("mlp_bias", c.MLPBias, was.MLPBias)
+	if cl.mlpBias != "" {
+		set(cl.mlpBias, c.MLPBias, was.MLPBias)
+	}
+	for _, e := range cl.more {
+		before := e.value(&was)
+		if _, ok := raw[e.key]; !ok && fresh {
+			before = e.def
+		}
+		set(e.key, e.value(&c), before)
+	}
+	if fresh && cl.put != nil {
+		cl.put(c, raw)
 	}
 	if c.DType != was.DType {
 		key := "torch_dtype"
@@ -91,7 +156,7 @@ func (c Config) write(raw map[string]any, was Config, cl class) {
 		setIDs(raw, "pad_token_id", padList(c.PAD), nil)
 	}
 	c.writeWindow(raw, was, cl)
-	c.writeRope(raw, was)
+	c.writeRope(raw, was, cl)
 }
 
 func padList(pad int32) []int32 {
@@ -141,16 +206,22 @@ func (c Config) writeWindow(raw map[string]any, was Config, cl class) {
 	}
 }
 
-func (c Config) writeRope(raw map[string]any, was Config) {
+func (c Config) writeRope(raw map[string]any, was Config, cl class) {
 	params, inParams := raw["rope_parameters"].(map[string]any)
 	if c.RopeBase != was.RopeBase {
-		if inParams {
+		switch {
+		case inParams:
 			params = maps.Clone(params)
 			params["rope_theta"] = c.RopeBase
 			raw["rope_parameters"] = params
-		} else {
-			raw["rope_theta"] = c.RopeBase
+		case cl.ratio:
+			raw["rope_ratio"] = c.RopeBase / 10000
+		default:
+			raw[cl.key(raw, "rope_theta")] = c.RopeBase
 		}
+	}
+	if c.RotaryPart != was.RotaryPart && cl.part != 0 {
+		raw["partial_rotary_factor"] = c.RotaryPart
 	}
 	if reflect.DeepEqual(c.RopeScaling, was.RopeScaling) {
 		return

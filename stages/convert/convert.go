@@ -24,6 +24,8 @@ type Params struct {
 	EP       int          `yaml:"ep" alias:"expert_model_parallel_size,target_expert_parallel_size" default:"1" min:"1" doc:"expert parallel size of the result"`
 	VPPLayer int          `yaml:"num_layers_per_virtual_pipeline_stage" default:"0" min:"0" doc:"layers of a virtual pipeline stage; 0 means no virtual pipeline"`
 	Layers   string       `yaml:"num_layer_list" default:"" doc:"layers of each pipeline stage, as \"1,3,4\"; empty means equal stages"`
+	Noop     string       `yaml:"noop_layers" default:"" doc:"places whose layer does nothing and has no weights, as \"0,47\", counted with them"`
+	Grouped  bool         `yaml:"moe_grouped_gemm" default:"false" doc:"the experts of a rank lie in one tensor, as Megatron's grouped GEMM wants them"`
 	Divisor  int          `yaml:"make_vocab_size_divisible_by" default:"1" min:"1" doc:"the vocabulary is padded to a multiple of this times tp"`
 	LoRA     artifact.Ref `yaml:"lora" alias:"lora_load" kind:"lora,megatron-checkpoint,dir" doc:"LoRA weights to go with the source: a PEFT folder or a Megatron checkpoint"`
 	Adapters string       `yaml:"adapters" default:"merge" enum:"merge,keep,only" doc:"LoRA weights, of lora or inside the source, are merged into the weights they belong to, kept beside them (to: mcore), or written without them (to: hf gives a PEFT folder)"`
@@ -32,6 +34,7 @@ type Params struct {
 	Targets  []string     `yaml:"lora_target_modules" doc:"modules with adapters; empty takes what the checkpoint says"`
 	Template artifact.Ref `yaml:"template" kind:"hf-model,dir" doc:"Hugging Face directory that gives config.json and the tokenizer files when writing hf"`
 	Family   string       `yaml:"family" alias:"model_type_hf" default:"" doc:"model family, only when neither template nor checkpoint tells"`
+	Families artifact.Ref `yaml:"family_dir" kind:"dir" doc:"folder with family files beside those built in"`
 	Verify   bool         `yaml:"verify" default:"false" doc:"read the result back, compare every tensor, and list their digests"`
 	Compat   string       `yaml:"compat" default:"" enum:",rc3" doc:"rc3 gives the reference converter's result where belay's default is safer"`
 }
@@ -83,10 +86,10 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	}
 	report, err := convert.Run(ctx, convert.Options{
 		From: p.From.Path, To: convert.Format(p.To), Out: out.Path(port), DType: p.DType,
-		TP: p.TP, PP: p.PP, EP: p.EP, NumLayersPerVirtualStage: p.VPPLayer, NumLayerList: p.Layers,
+		TP: p.TP, PP: p.PP, EP: p.EP, NumLayersPerVirtualStage: p.VPPLayer, NumLayerList: p.Layers, NoopLayers: p.Noop, MoEGroupedGEMM: p.Grouped,
 		MakeVocabSizeDivisibleBy: p.Divisor,
 		LoRA:                     p.LoRA.Path, Adapters: p.Adapters, LoRAR: p.LoRAR, LoRAAlpha: p.LoRAA, LoRATargetModules: p.Targets,
-		Template: p.Template.Path, Family: p.Family, Verify: p.Verify, Compat: p.Compat, Workers: in.CPU,
+		Template: p.Template.Path, Family: p.Family, FamilyDir: p.Families.Path, Verify: p.Verify, Compat: p.Compat, Workers: in.CPU,
 		Progress: progress(in),
 	})
 	if err != nil {
@@ -136,13 +139,19 @@ func (p *Params) check() error {
 	if p.To == "hf" && (p.TP > 1 || p.PP > 1 || p.EP > 1 || p.VPPLayer > 0 || p.Layers != "") {
 		return errors.New("to: hf writes no ranks: leave tp, pp, ep, num_layers_per_virtual_pipeline_stage and num_layer_list out")
 	}
+	if _, err := convert.ParseNoopLayers(p.Noop); err != nil {
+		return err
+	}
+	if p.To == "hf" && (p.Noop != "" || p.Grouped) {
+		return errors.New("to: hf: noop_layers and moe_grouped_gemm are layouts of Megatron checkpoints: leave them out")
+	}
 	if p.To == "hf" && p.Divisor > 1 {
 		return errors.New("to: hf keeps the vocabulary of the config: leave make_vocab_size_divisible_by out")
 	}
 	if p.Family == "" {
 		return nil
 	}
-	families, err := convert.Families("")
+	families, err := convert.Families(p.Families.Path)
 	if err != nil {
 		return err
 	}

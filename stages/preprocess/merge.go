@@ -16,7 +16,8 @@ import (
 // order, under PREFIX_KEY.
 func merge(ctx context.Context, p *Params, dir string) (corpus.Manifest, error) {
 	m := corpus.Manifest{Format: 1, Style: "merge", Prefix: p.OutputPrefix, EOD: -1, PAD: -1, Dropped: map[string]int64{}}
-	if p.Style != "" && p.Style != "pretrain" || p.Template != "" || p.Pack || p.SeqLength > 0 || len(p.JSONKeys) > 0 || p.Tokenizer.Given() {
+	if p.Style != "" && p.Style != "pretrain" || p.Template != "" || p.Pack || p.SeqLength > 0 || len(p.JSONKeys) > 0 || p.Tokenizer.Given() ||
+		len(p.Dataset) > 0 || p.MaxSamples > 0 || p.VocabFile.Given() || p.Learning != (Learning{}) {
 		return m, fault.New(fault.Recipe, "merge_group_keys joins indexes that exist: it goes with input and output_prefix only")
 	}
 	if len(p.Input) != 1 {

@@ -66,10 +66,12 @@ func conversations(t *testing.T, tokenizer artifact.Ref, dir string) []string {
 
 func TestOptionsOfTheReferenceWithoutAnEffectAreTold(t *testing.T) {
 	t.Parallel()
-	p := Params{Style: "alpaca", Template: "default", Tokenizer: newTokenizer(t), Input: files(t, "data.jsonl", twoRecords)}
+	p := Params{Style: "alpaca", Template: "default", Tokenizer: newTokenizer(t), OutputPrefix: "data"}
 	p.Streaming, p.CacheDir, p.OverwriteCache, p.DatasetImpl, p.LogInterval, p.DivisibleBy, p.PadVocabSizeTo = true, "x", true, "mmap", 10, 128, 64000
+	p.Compat, p.JSONKeys = "rc3", []string{"text"}
+	p.Input = files(t, "data.jsonl", `{"instruction": "a", "input": "", "output": "b"}`+"\n")
 	logs, _ := told(t, p)
-	want := []string{`info: parameters have no effect on the data {"parameters":["streaming","cache_dir","overwrite_cache","dataset_impl","log_interval","make_vocab_size_divisible_by","pad_vocab_size_to"]}`}
+	want := []string{`info: parameters have no effect on the data {"parameters":["streaming","cache_dir","overwrite_cache","dataset_impl","log_interval","make_vocab_size_divisible_by","pad_vocab_size_to","json_keys"]}`}
 	if diff := cmp.Diff(want, logs); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -205,6 +207,7 @@ func TestOptionsThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"on_long proportional means nothing with style general":                 {Style: "general", Tokenizer: tk, Input: in, OnLong: "proportional", SeqLength: 8},
 		"on_long proportional would cut the answers that style alpaca_pairwise": alpaca(func(p *Params) { p.Style, p.OnLong, p.SeqLength = "alpaca_pairwise", "proportional", 8 }),
 		"hf_datasets_params is not read":                                        alpaca(func(p *Params) { p.HFDatasetsParams = "x.json" }),
+		"dataset_dir is input here":                                             alpaca(func(p *Params) { p.DatasetDir = "data" }),
 		"tokenizer is missing":                                                  alpaca(func(p *Params) { p.Tokenizer = artifact.Ref{} }),
 		"tokenizer_type BertWordPieceCase is for BERT models":                   alpaca(func(p *Params) { p.TokenizerType = "BertWordPieceCase" }),
 		"tokenizer_type GPT2BPETokenizer needs vocab_file and merge_file":       alpaca(func(p *Params) { p.TokenizerType = "GPT2BPETokenizer" }),

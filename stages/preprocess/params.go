@@ -7,6 +7,8 @@ import (
 
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
@@ -29,7 +31,9 @@ type Params struct {
 	JSONKeys []string          `yaml:"json_keys" doc:"columns of running text, an index each (style pretrain; default text)"`
 	MapKeys  map[string]string `yaml:"map_keys" doc:"columns by role where they are not named as usual: alpaca has prompt, query, response, history, system; sharegpt has messages, system, tools; an empty name leaves a role out; query, history, system and tools are read without being mapped where the data has a column of that name"`
 	Tags     map[string]string `yaml:"tags" doc:"words in tagged messages: role_tag, content_tag, user_tag, assistant_tag, observation_tag, function_tag, system_tag; those not given are as usual (from, value, human, gpt, observation, function_call, system), and an empty word unsets one"`
-	Template string            `yaml:"template" alias:"prompt_type" doc:"prompt template of the model: alpaca, chatml, default, llama2, llama3, qwen or another of models/chat/data"`
+	Template string            `yaml:"template" alias:"prompt_type" doc:"prompt template of the model: alpaca, chatml, default, llama2, llama3, qwen or another of models/chat/data; or hf for the tokenizer's own chat template (hf:NAME where it has several)"`
+	ChatFile artifact.Ref      `yaml:"chat_template" kind:"files,text" doc:"Jinja file for template hf, instead of the tokenizer's own"`
+	Date     string            `yaml:"template_date" doc:"the day that a chat template is told, as 2026-01-31; without one it has no clock"`
 
 	SeqLength int    `yaml:"seq_length" alias:"seq_len,cutoff_len" min:"1" max:"16777216" doc:"longest sample in tokens; needed to pack"`
 	OnLong    string `yaml:"on_long" enum:"drop,truncate,proportional" doc:"what happens to a sample longer than seq_length: it is left out and counted (drop, default), its end is cut off (truncate), or the answer and question of each round that has no room are cut by their shares, as LLaMA-Factory's cutoff_len does (proportional)"`
@@ -51,6 +55,20 @@ type Params struct {
 const proportional = "proportional"
 
 func (p *Params) compat() bool { return p.Compat == "rc3" }
+
+// chatOptions are how conversations are written.
+func (p *Params) chatOptions() chat.Options {
+	o := chat.Options{Compat: p.compat(), LastFirst: p.MaskHistory}
+	if p.OnLong == proportional {
+		o.Limit = p.SeqLength
+	}
+	return o
+}
+
+// choice is the template that is asked for.
+func (p *Params) choice() hf.Choice {
+	return hf.Choice{Template: p.Template, File: p.ChatFile.Path, Dir: p.Tokenizer.Path, Options: p.chatOptions()}
+}
 
 // check refuses combinations in which a parameter would mean nothing.
 func (p *Params) check(k handler.Kind) error {
@@ -74,9 +92,13 @@ func (p *Params) check(k handler.Kind) error {
 		return bad("style %s needs a template", k.Style).WithHint("template: qwen, or another one of the model")
 	case !k.Templated && p.Template != "":
 		return bad("template %s means nothing with style %s, which has a fixed text", p.Template, k.Style).WithHint("leave template out, or use style alpaca or sharegpt")
-	case !k.Keyed && len(p.JSONKeys) > 0:
+	case p.ChatFile.Given() && !p.choice().Own():
+		return bad("chat_template means nothing with template %q", p.Template).WithHint("template: hf")
+	case p.Date != "" && !p.choice().Own():
+		return bad("template_date means nothing with template %q, which tells no date", p.Template)
+	case !k.Keyed && len(p.JSONKeys) > 0 && !p.compat():
 		return bad("json_keys means nothing with style %s", k.Style).WithHint("style pretrain reads json_keys; the others read fixed columns (map_keys)")
-	case !k.Templated && len(p.MapKeys) > 0:
+	case !k.Templated && len(p.MapKeys) > 0 && !p.compat():
 		return bad("map_keys means nothing with style %s", k.Style).WithHint("json_keys names the columns of style pretrain")
 	case !k.Tagged && len(p.Tags) > 0:
 		return bad("tags means nothing with style %s", k.Style)

@@ -150,12 +150,10 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 			continue
 		}
 		b.read = p.mix.offset()
+		last := err != nil                                                                         // the end, or a mistake that the batch tells
 		next := &batch{begin: b.begin + int64(len(b.items)), items: make([]item, 0, len(b.items))} // the workers own b from here on
-		if err := emit(b); err != nil {
+		if err := emit(b); err != nil || last {
 			return err
-		}
-		if err != nil { // the end, or a mistake that the batch tells
-			return nil
 		}
 		b, bytes = next, 0
 	}
@@ -289,6 +287,9 @@ func (c *collector) end() error {
 		if err := c.missing(i); err != nil {
 			return err
 		}
+	}
+	if c.tolerance != nil {
+		return c.tolerance.share(c.records, nil)
 	}
 	return nil
 }

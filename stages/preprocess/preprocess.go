@@ -14,6 +14,7 @@ import (
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/models/tok"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
@@ -52,6 +53,7 @@ func (s Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	var m corpus.Manifest
 	var err error
 	if len(p.MergeGroupKeys) > 0 {
+		p.report(p, handler.Kind{Keyed: true, Templated: true}, in.Events)
 		m, err = merge(ctx, p, dir)
 	} else {
 		m, err = s.encode(ctx, p, in, dir)
@@ -81,7 +83,7 @@ func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) 
 	if err := p.check(kind); err != nil {
 		return m, err
 	}
-	p.report(in.Events)
+	p.report(p, kind, in.Events)
 	o, pad, err := options(p, kind, in.Events)
 	if err != nil {
 		return m, err
@@ -212,20 +214,17 @@ func options(p *Params, kind handler.Kind, events event.Stage) (o handler.Option
 }
 
 // bind fits the template to the tokenizer and tells what does not fit well.
-func bind(p *Params, t tok.Tokenizer, events event.Stage) (*chat.Bound, error) {
-	tmpl, err := chat.Load(p.Template)
+func bind(p *Params, t tok.Tokenizer, events event.Stage) (chat.Format, error) {
+	choice := p.choice()
+	var err error
+	if choice.Now, err = hf.Clock(p.Date); err != nil {
+		return nil, fault.Wrap(fault.Recipe, err)
+	}
+	b, err := hf.Open(t, choice)
 	if err != nil {
 		return nil, fault.Wrap(fault.Recipe, err)
 	}
-	o := chat.Options{Compat: p.compat(), LastFirst: p.MaskHistory}
-	if p.OnLong == proportional {
-		o.Limit = p.SeqLength
-	}
-	b, err := tmpl.Bind(t, o)
-	if err != nil {
-		return nil, fault.Wrap(fault.Recipe, err)
-	}
-	if b.LacksBOS() {
+	if named, ok := b.(*chat.Bound); ok && named.LacksBOS() {
 		events.Warn("the template begins with the bos token and the tokenizer has none: it is left out", map[string]any{"template": p.Template})
 	}
 	if have, want := t.VocabSize(), b.Tokenizer().VocabSize(); want > have {

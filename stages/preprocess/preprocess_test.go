@@ -320,17 +320,32 @@ func TestAFolderIsReadInNameOrderAndSaysWhatItLeavesOut(t *testing.T) {
 	put("c.jsonl", "\xef\xbb\xbf\n {\"text\": \"3\"}\n\n")
 	put("a.jsonl", `[{"text": "1"}, {"text": "]\"}"}]`)
 	put("b.jsonl.gz", `{"text": "2"}`)
-	put("x.txt", "no")
+	put("x.md", "no")
+	put("d.txt", "4\n5\n")
+	put("e.tsv", "other\ttext\n1\t6\n1\t\"7\t8\"\n")
+	if err := os.MkdirAll(filepath.Join(dir, "sub", ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put("sub/a.csv", "text\n\"9\n10\"\n")
+	put("sub/.git/a.csv", "text\nno\n")
 	p := Params{Style: "pretrain", Tokenizer: newTokenizer(t), Input: []artifact.Ref{{Path: dir}}}
 	out, m, err := run(t, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"1", "]\"}", "2", "3"}, texts(t, openTokenizer(t, p.Tokenizer), filepath.Join(out, "data_text_document"))); diff != "" {
+	if diff := cmp.Diff([]string{"1", "]\"}", "2", "3", "4", "5", "6", "7\t8"}, texts(t, openTokenizer(t, p.Tokenizer), filepath.Join(out, "data_text_document"))); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([][]string{{"a.jsonl", "b.jsonl.gz", "c.jsonl"}, {"x.txt"}}, [][]string{m.Files, m.LeftOut}); diff != "" {
+	if diff := cmp.Diff([][]string{{"a.jsonl", "b.jsonl.gz", "c.jsonl", "d.txt", "e.tsv"}, {"sub/", "x.md"}}, [][]string{m.Files, m.LeftOut}); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	// A pattern reaches folders below.
+	p.Input, p.Sources = nil, []Source{{Input: []artifact.Ref{{Path: dir}}, Files: "**/*.{csv,tsv}"}}
+	if out, m, err = run(t, p); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"6", "7\t8", "9\n10"}, texts(t, openTokenizer(t, p.Tokenizer), filepath.Join(out, "data_text_document"))); diff != "" {
+		t.Errorf("documents of the pattern (-want +got):\n%s", diff)
 	}
 }
 
@@ -475,7 +490,9 @@ func TestTypeOfIDsFollowsTheVocabularyWhenAsked(t *testing.T) {
 	}
 }
 
-func BenchmarkStage(b *testing.B) {
+func BenchmarkStage(b *testing.B) { benchmark(b, func(*Params) {}) }
+
+func benchmark(b *testing.B, change func(*Params)) {
 	var records strings.Builder
 	words := strings.Fields("the quick brown fox jumps over a lazy dog while three men count stones by the river and write down the level of water")
 	for i := range 4000 {
@@ -491,6 +508,7 @@ func BenchmarkStage(b *testing.B) {
 	if path := os.Getenv("BELAY_BENCH_RECORDS"); path != "" {
 		p.Input = []artifact.Ref{{Path: path}}
 	}
+	change(&p)
 	info, err := os.Stat(p.Input[0].Path)
 	if err != nil {
 		b.Fatal(err)

@@ -112,8 +112,6 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-func weight(w float64) *float64 { return &w }
-
 func TestACancelledRunGoesOnToTheSameBytes(t *testing.T) {
 	t.Parallel()
 	for name, p := range resumed(t) {

@@ -76,12 +76,12 @@ func openSources(p *Params, kind handler.Kind, o handler.Options, events event.S
 		p = &own
 	}
 	for i, given := range p.all() {
-		s := &source{name: given.name(), weight: 1, limit: given.MaxSamples, options: record.Options{Missing: p.compat()}}
+		s := &source{name: given.name(), weight: 1, limit: given.MaxSamples, options: record.Options{Missing: p.compat(), Repeats: p.compat()}}
 		if given.Weight != nil {
 			s.weight = *given.Weight
 		}
 		for _, r := range given.Input {
-			f, l, err := record.Files(r.Path, p.compat())
+			f, l, err := record.Files(r.Path, record.Choice{Pattern: given.Files, Majority: p.compat()})
 			if err != nil {
 				return nil, nil, err
 			}
@@ -95,6 +95,15 @@ func openSources(p *Params, kind handler.Kind, o handler.Options, events event.S
 		}
 		o := o
 		o.MapKeys, o.Tags = given.MapKeys, given.Tags
+		if !p.compat() {
+			if err := detect(s, &given, own, o, events); err != nil {
+				return nil, nil, err
+			}
+			o.MapKeys, o.Tags = given.MapKeys, given.Tags
+		}
+		if s.change, err = rowexpr.Compile(given.Filter, given.Map); err != nil {
+			return nil, nil, fault.Wrap(fault.Recipe, err)
+		}
 		if s.handler, err = own.New(o); err != nil {
 			return nil, nil, fault.Wrap(fault.Recipe, err)
 		}
@@ -102,10 +111,11 @@ func openSources(p *Params, kind handler.Kind, o handler.Options, events event.S
 			return nil, nil, fault.New(fault.Recipe, "sources[%d]: style %s writes the fields %s, the first source writes %s", i, own.Style,
 				strings.Join(s.handler.Fields(), ", "), strings.Join(out[0].handler.Fields(), ", "))
 		}
+		s.options.Columns = s.reads()
 		out = append(out, s)
 	}
 	if len(left) > 0 {
-		events.Warn("files of other formats are left out", map[string]any{"files": left})
+		events.Warn("files of other formats and folders are left out", map[string]any{"files": left})
 	}
 	for _, s := range out {
 		if p.compat() && !slices.IsSorted(s.files) {
@@ -144,6 +154,14 @@ type source struct {
 	limit   int64   // of records after filter, 0 for none
 	change  *rowexpr.Rows
 	handler handler.Handler
+}
+
+// reads are the columns that anything of a record is asked for; nil is all.
+func (s *source) reads() []string {
+	if s.change.Whole() {
+		return nil
+	}
+	return slices.Concat(s.handler.Columns(), s.handler.Optional(), s.change.Columns())
 }
 
 // needed are the columns that the source's data must have.

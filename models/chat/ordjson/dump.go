@@ -58,7 +58,7 @@ func appendValue(dst []byte, v any, depth int) []byte {
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case string:
-		return appendText(dst, v)
+		return AppendText(dst, v)
 	case Number:
 		return append(dst, v.Python()...)
 	case []any:
@@ -70,7 +70,7 @@ func appendValue(dst []byte, v any, depth int) []byte {
 	case *Object:
 		dst = append(dst, '{')
 		for i, k := range v.Keys {
-			dst = appendText(between(dst, i == 0, depth), k)
+			dst = AppendText(between(dst, i == 0, depth), k)
 			dst = append(dst, ": "...)
 			dst = appendValue(dst, v.Values[i], inner)
 		}
@@ -79,8 +79,8 @@ func appendValue(dst []byte, v any, depth int) []byte {
 	panic(fmt.Sprintf("ordjson: dump of %T", v))
 }
 
-// appendText escapes what Python escapes: quotes, backslashes and control characters below space.
-func appendText(dst []byte, s string) []byte {
+// AppendText appends a text in quotes. It escapes what Python escapes: quotes, backslashes and control characters below space.
+func AppendText(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
@@ -120,11 +120,18 @@ func (n Number) Python() string {
 	if err != nil && !math.IsInf(f, 0) {
 		return string(n)
 	}
+	return Float(f)
+}
+
+// Float is a float as Python's json.dumps writes it.
+func Float(f float64) string {
 	switch {
 	case math.IsInf(f, 1):
 		return "Infinity"
 	case math.IsInf(f, -1):
 		return "-Infinity"
+	case math.IsNaN(f):
+		return "NaN"
 	}
 	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
 		return strconv.FormatFloat(f, 'e', -1, 64) // both write at least two digits of exponent

@@ -31,6 +31,18 @@ func TestDumpWritesAsPythonDoes(t *testing.T) {
 	}
 }
 
+func TestIndentWritesAsPythonDoes(t *testing.T) {
+	t.Parallel()
+	v, err := Parse([]byte(`{"a":[],"b":{},"c":[1,{"d":null}],"é":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "{\n    \"a\": [],\n    \"b\": {},\n    \"c\": [\n        1,\n        {\n            \"d\": null\n        }\n    ],\n    \"é\": \"x\"\n}"
+	if diff := cmp.Diff(want, Indent(v)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestMistakesAreNamedWithTheirByte(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
@@ -50,6 +62,9 @@ func TestMistakesAreNamedWithTheirByte(t *testing.T) {
 	} {
 		if _, err := Parse([]byte(in)); err == nil || err.Error() != want {
 			t.Errorf("%.20q: error %v, want %q", in, err, want)
+		}
+		if _, err := ParseOwned([]byte(in), false); err == nil || err.Error() != want {
+			t.Errorf("%.20q, owned: error %v, want %q", in, err, want)
 		}
 	}
 }

@@ -19,6 +19,9 @@ var (
 	ErrSurrogate = errors.New("half of a surrogate pair")
 )
 
+// usualKeys is how many keys an object is thought to have.
+const usualKeys = 4
+
 // Error is a place where a text is not JSON.
 type Error struct {
 	Offset int // byte offset in the input
@@ -172,6 +175,9 @@ func (p *parser) object(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if o.Keys == nil {
+			o.Keys, o.Values = make([]string, 0, usualKeys), make([]any, 0, usualKeys)
+		}
 		o.Set(key, v)
 		more, err := p.next('}')
 		if err != nil || !more {
@@ -269,10 +275,11 @@ func (p *parser) quoted() (string, error) {
 			if out == nil {
 				return p.cut(from, end), nil
 			}
-			return string(append(out, p.data[from:end]...)), nil
+			out = append(out, p.data[from:end]...)
+			return unsafe.String(unsafe.SliceData(out), len(out)), nil
 		case c == '\\':
 			if out == nil {
-				out = make([]byte, 0, len(p.data[open:])/4+32)
+				out = make([]byte, 0, p.length(from))
 			}
 			out = append(out, p.data[from:p.at]...)
 			r, err := p.escape()
@@ -291,6 +298,20 @@ func (p *parser) quoted() (string, error) {
 			p.at += size
 		}
 	}
+}
+
+// length is how many bytes the text that begins at a place has before its escapes are read.
+func (p *parser) length(from int) int {
+	at := p.at
+	defer func() { p.at = at }()
+	for p.at < len(p.data) && p.data[p.at] != '"' {
+		if p.data[p.at] == '\\' {
+			p.at++
+		}
+		p.at = min(p.at+1, len(p.data))
+		p.plain()
+	}
+	return p.at - from
 }
 
 const (

@@ -98,6 +98,25 @@ func (a Args) Texts(name string) []string {
 	return out
 }
 
+// Ints is a list of whole numbers, or nil.
+func (a Args) Ints(name string) []int {
+	v, _ := a.dict.Get(name)
+	var items []any
+	switch x := v.(type) {
+	case *torchpt.List:
+		items = x.Items
+	case torchpt.Tuple:
+		items = x
+	}
+	var out []int
+	for _, it := range items {
+		if n, ok := it.(int64); ok {
+			out = append(out, int(n))
+		}
+	}
+	return out
+}
+
 // Clone is a copy that can be changed alone.
 func (a Args) Clone() Args {
 	out := NewArgs()

@@ -108,6 +108,7 @@ func (w *Writer) create(spec Spec, chunks map[Place][]Slot) error {
 // dotted names.
 var nests = [...][]string{
 	{"language_model", "embedding", "word_embeddings"},
+	{"language_model", "embedding", "position_embeddings"},
 	{"language_model", "encoder"},
 	{"language_model", "output_layer"},
 	{"word_embeddings_for_head"},
@@ -169,6 +170,15 @@ func (w *Writer) Put(p Place, name string, data []byte) error {
 		return fmt.Errorf("write checkpoint %s: rank %+v holds no tensor %q", w.folder, p, name)
 	}
 	return w.files[p.Rank].Put(t, data)
+}
+
+// Append writes the next elements of a declared tensor; its parts come in order, one at a time.
+func (w *Writer) Append(p Place, name string, data []byte) error {
+	t, ok := w.slots[p][name]
+	if !ok {
+		return fmt.Errorf("write checkpoint %s: rank %+v holds no tensor %q", w.folder, p, name)
+	}
+	return w.files[p.Rank].Append(t, data)
 }
 
 // syncs is how many files are synced at once.

@@ -33,6 +33,7 @@ type slot struct {
 	size        int64
 	sum         uint32
 	put         bool
+	done        int64 // bytes of it that were appended
 }
 
 // Create lays out path for the value root and writes everything but the tensors' elements.
@@ -106,10 +107,50 @@ func (w *Writer) Put(t *Tensor, data []byte) error {
 	return w.fill(i, data)
 }
 
+// Append writes the next elements of a tensor, for one that is never whole in memory. The parts of a
+// tensor come in order, one at a time.
+func (w *Writer) Append(t *Tensor, data []byte) error {
+	i, ok := w.index[t]
+	if !ok {
+		return fmt.Errorf("write %s: tensor was not declared", w.path)
+	}
+	s := &w.slots[i]
+	if s.done == 0 && int64(len(data)) == s.size {
+		return w.Put(t, data)
+	}
+	if int64(len(data)) > s.size-s.done || s.put {
+		return fmt.Errorf("write %s: %s: more than the %d bytes of %v %v", w.path, s.name, s.size, t.DType, t.Shape)
+	}
+	s.sum = crc32.Update(s.sum, crc32.IEEETable, data)
+	if _, err := w.f.WriteAt(data, s.data+s.done); err != nil {
+		return fmt.Errorf("write %s: %s: %w", w.path, s.name, err)
+	}
+	if s.done += int64(len(data)); s.done < s.size {
+		return nil
+	}
+	w.mu.Lock()
+	s.put = true
+	w.left--
+	w.mu.Unlock()
+	return w.header(i)
+}
+
 // fill writes the local header of a slot and its data.
 func (w *Writer) fill(i int, data []byte) error {
 	s := &w.slots[i]
 	s.sum = crc32.ChecksumIEEE(data)
+	if err := w.header(i); err != nil {
+		return err
+	}
+	if _, err := w.f.WriteAt(data, s.data); err != nil {
+		return fmt.Errorf("write %s: %s: %w", w.path, s.name, err)
+	}
+	return nil
+}
+
+// header writes the local header of a slot whose sum is known.
+func (w *Writer) header(i int) error {
+	s := &w.slots[i]
 	head := make([]byte, 0, s.data-s.start)
 	head = append(head, "PK\x03\x04"...)
 	size := uint32(min(s.size, limit32))
@@ -139,9 +180,6 @@ func (w *Writer) fill(i int, data []byte) error {
 	}
 	if _, err := w.f.WriteAt(head, s.start); err != nil {
 		return fmt.Errorf("write %s: %w", w.path, err)
-	}
-	if _, err := w.f.WriteAt(data, s.data); err != nil {
-		return fmt.Errorf("write %s: %s: %w", w.path, s.name, err)
 	}
 	return nil
 }

@@ -33,26 +33,13 @@ func (h alpaca) Columns() []string {
 	return h.columns.columns("prompt", "query", "response", "history", "system")
 }
 
-func (h alpaca) Encode(r record.Record) (Document, error) {
-	w := h.take()
-	defer h.give(w)
-	c := conversation{messages: w.messages[:0]}
-	why, err := h.columns.alpaca(r, &c, h.Compat)
-	w.messages = c.messages
-	switch {
-	case err != nil:
-		return Document{}, err
-	case why == "":
-		why, err = h.respond(r, &c)
-		w.messages = c.messages
+func (h alpaca) Encode(r record.Record) (Document, error) { return h.converse(r, h.read, h.encodeOne) }
+
+func (h alpaca) read(r record.Record, c *conversation) (why string, err error) {
+	if why, err = h.columns.alpaca(r, c, h.Compat); err != nil || why != "" {
+		return why, err
 	}
-	switch {
-	case err != nil:
-		return Document{}, err
-	case why != "":
-		return Document{Dropped: why}, nil
-	}
-	return h.encodeOne(r, &c, w)
+	return h.respond(r, c)
 }
 
 // respond adds the answers.

@@ -35,21 +35,14 @@ func (h alpacaPairwise) Columns() []string {
 }
 
 func (h alpacaPairwise) Encode(r record.Record) (Document, error) {
-	w := h.take()
-	defer h.give(w)
-	c := conversation{messages: w.messages[:0]}
-	why, err := h.columns.alpaca(r, &c, h.Compat)
-	if err == nil && why == "" {
-		why, err = h.respond(r, &c)
+	return h.converse(r, h.read, h.encodePair)
+}
+
+func (h alpacaPairwise) read(r record.Record, c *conversation) (why string, err error) {
+	if why, err = h.columns.alpaca(r, c, h.Compat); err != nil || why != "" {
+		return why, err
 	}
-	w.messages = c.messages
-	switch {
-	case err != nil:
-		return Document{}, err
-	case why != "":
-		return Document{Dropped: why}, nil
-	}
-	return h.encodePair(r, &c, w)
+	return h.respond(r, c)
 }
 
 // respond adds the two answers.

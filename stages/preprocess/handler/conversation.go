@@ -24,6 +24,23 @@ func (c *conversation) valid(n int) bool { return len(c.prompt())%2 == 1 && c.an
 // emptyExchange is what the reference trains on in place of a record that is none.
 var emptyExchange = [3]chat.Message{{Role: chat.User}, {Role: chat.Assistant}, {Role: chat.Assistant}}
 
+// converse encodes what read makes of a record, unless that has a reason to leave it out.
+func (e *encoder) converse(
+	r record.Record, read func(record.Record, *conversation) (why string, err error), encode func(record.Record, *conversation, *work) (Document, error),
+) (Document, error) {
+	w := e.take()
+	defer e.give(w)
+	c := &w.conversation
+	c.messages = c.messages[:0]
+	switch why, err := read(r, c); {
+	case err != nil:
+		return Document{}, err
+	case why != "":
+		return Document{Dropped: why}, nil
+	}
+	return encode(r, c, w)
+}
+
 // encodeOne makes the training sample of a conversation.
 func (e *encoder) encodeOne(r record.Record, c *conversation, w *work) (Document, error) {
 	messages := c.messages
@@ -45,7 +62,7 @@ func (e *encoder) encodeOne(r record.Record, c *conversation, w *work) (Document
 
 // finish ends the document, unless the answer is cut, and so has no end to learn, or fills the limit.
 func (e *encoder) finish(d *chat.Dialogue) {
-	if limit := e.Template.Limit; !d.Cut && (limit == 0 || len(d.IDs) < limit) {
+	if limit := e.Template.Room(); !d.Cut && (limit == 0 || len(d.IDs) < limit) {
 		d.IDs = e.end(d.IDs)
 	}
 }
@@ -57,7 +74,7 @@ func (e *encoder) encodePair(r record.Record, c *conversation, w *work) (Documen
 		if !e.Compat {
 			return dropped("%d responses, want a chosen and a rejected one", c.answers), nil
 		}
-		messages = append(w.messages[:0], emptyExchange[:]...)
+		messages = append(c.messages[:0], emptyExchange[:]...)
 	}
 	var doc Document
 	last := len(messages) - 2 // where the chosen answer stands, and then the rejected one

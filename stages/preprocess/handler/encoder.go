@@ -14,8 +14,8 @@ type encoder struct {
 
 // work is the memory of one Encode.
 type work struct {
+	conversation
 	dialogue chat.Dialogue
-	messages []chat.Message
 	ids      []int32
 	more     []int32
 	text     []byte
@@ -38,7 +38,7 @@ func (e *encoder) take() *work { return e.idle.Get().(*work) }
 // give hands w back; it holds no caller's text then.
 func (e *encoder) give(w *work) {
 	clear(w.messages)
-	w.messages = w.messages[:0]
+	w.conversation = conversation{messages: w.messages[:0]}
 	e.idle.Put(w)
 }
 

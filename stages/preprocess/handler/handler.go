@@ -32,7 +32,7 @@ type Kind struct {
 // Options configure a handler.
 type Options struct {
 	Tokenizer tok.Tokenizer
-	Template  *chat.Bound // of templated kinds
+	Template  chat.Format // of templated kinds
 	Learn     chat.Learn  // of templated kinds without pairs
 	EOD       int32       // -1 when the tokenizer has none
 	AppendEOD bool

@@ -2,6 +2,7 @@ package handler_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -453,9 +454,16 @@ func TestDocumentsDoNotShareWhatMayChange(t *testing.T) {
 	if after := fmt.Sprint(first.Sequences); after != before {
 		t.Errorf("%s became %s", before, after)
 	}
+	third, err := h.Encode(parse(t, `{"instruction": "ccccccccc", "output": "ddddddddddd"}`))
+	if err != nil || slices.Contains(third.Sequences[1][0], 99) {
+		t.Errorf("mask %v, error %v", third.Sequences[1][0], err)
+	}
 }
 
 func TestEncodingAllocatesTheDocumentOnly(t *testing.T) {
+	if raced {
+		t.Skip("the race detector makes pools forget")
+	}
 	h := newHandler(t, "sharegpt", options{template: "qwen"})
 	r := parse(t, `{"conversations": [{"from": "human", "value": "a question"}, {"from": "gpt", "value": "an answer"}]}`)
 	encode := func() {

@@ -42,20 +42,16 @@ func (h sharegpt) Optional() []string { return h.columns.optional() }
 func (h sharegpt) Columns() []string  { return h.columns.columns("messages", "system", "tools") }
 
 func (h sharegpt) Encode(r record.Record) (Document, error) {
-	w := h.take()
-	defer h.give(w)
-	c := conversation{messages: w.messages[:0], answers: 1}
-	why, err := h.read(r, &c)
-	w.messages = c.messages
-	switch {
-	case err != nil:
-		return Document{}, err
-	case why != "":
-		return Document{Dropped: why}, nil
-	case len(c.messages)%2 != 0:
-		return Document{Dropped: "odd number of messages"}, nil
+	return h.converse(r, h.whole, h.encodeOne)
+}
+
+// whole reads a conversation of which the last message is the answer.
+func (h sharegpt) whole(r record.Record, c *conversation) (why string, err error) {
+	c.answers = 1
+	if why, err = h.read(r, c); err == nil && why == "" && len(c.messages)%2 != 0 {
+		why = "odd number of messages"
 	}
-	return h.encodeOne(r, &c, w)
+	return why, err
 }
 
 // read reads system, tools and the messages after a system message. why is a reason to leave the

@@ -29,21 +29,14 @@ func (h sharegptPairwise) Columns() []string {
 }
 
 func (h sharegptPairwise) Encode(r record.Record) (Document, error) {
-	w := h.take()
-	defer h.give(w)
-	c := conversation{messages: w.messages[:0]}
-	why, err := h.read(r, &c)
-	if err == nil && why == "" {
-		why, err = h.respond(r, &c)
+	return h.converse(r, h.pair, h.encodePair)
+}
+
+func (h sharegptPairwise) pair(r record.Record, c *conversation) (why string, err error) {
+	if why, err = h.read(r, c); err != nil || why != "" {
+		return why, err
 	}
-	w.messages = c.messages
-	switch {
-	case err != nil:
-		return Document{}, err
-	case why != "":
-		return Document{Dropped: why}, nil
-	}
-	return h.encodePair(r, &c, w)
+	return h.respond(r, c)
 }
 
 // respond adds the chosen and the rejected answer. The reference takes both roles from the chosen one.

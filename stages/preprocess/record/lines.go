@@ -17,25 +17,28 @@ type lines struct {
 	in    io.Reader
 	name  string
 	line  int64 // the number of the last line
+	most  int   // bytes of a line
 	chunk []byte
 	at    int // of the next line in chunk
 	eof   bool
 }
 
+func newLines(in io.Reader, name string) *lines { return &lines{in: in, name: name, most: MaxRecord} }
+
 // next is the next line without its ending; the bytes are the caller's.
 func (l *lines) next() ([]byte, error) {
 	for from := l.at; ; {
 		if i := bytes.IndexByte(l.chunk[from:], '\n'); i >= 0 {
-			return l.cut(from+i, 1), nil
+			return l.fitting(l.cut(from+i, 1))
 		}
 		have := len(l.chunk) - l.at
 		if l.eof {
 			if have == 0 {
 				return nil, io.EOF
 			}
-			return l.cut(len(l.chunk), 0), nil
+			return l.fitting(l.cut(len(l.chunk), 0))
 		}
-		if have > MaxRecord {
+		if have > l.most {
 			return nil, l.pass()
 		}
 		from = have
@@ -43,6 +46,19 @@ func (l *lines) next() ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// fitting refuses a line that is too long.
+func (l *lines) fitting(line []byte) ([]byte, error) {
+	if len(line) > l.most {
+		return nil, l.tooLong()
+	}
+	return line, nil
+}
+
+// tooLong is the mistake of the last line.
+func (l *lines) tooLong() error {
+	return Place{File: l.name, Line: l.line}.Errorf(TooLong, "the line is longer than %d bytes", l.most)
 }
 
 // cut takes the line that ends at a place, before an ending of some bytes.
@@ -76,19 +92,22 @@ func (l *lines) fill() error {
 
 // pass reads over a line that is too long.
 func (l *lines) pass() error {
-	place := Place{File: l.name, Line: l.line + 1}
 	for !l.eof {
 		if i := bytes.IndexByte(l.chunk[l.at:], '\n'); i >= 0 {
 			l.cut(l.at+i, 1)
-			return place.Errorf(TooLong, "the line is longer than %d bytes", MaxRecord)
+			return l.tooLong()
 		}
-		l.chunk, l.at = l.chunk[:0:0], 0
+		l.chunk, l.at = nil, 0
 		if err := l.fill(); err != nil {
 			return err
 		}
 	}
-	l.cut(len(l.chunk), 0)
-	return place.Errorf(TooLong, "the line is longer than %d bytes", MaxRecord)
+	if i := bytes.IndexByte(l.chunk[l.at:], '\n'); i >= 0 {
+		l.cut(l.at+i, 1)
+	} else {
+		l.cut(len(l.chunk), 0)
+	}
+	return l.tooLong()
 }
 
 // notUTF8 names the first byte of a text that is no UTF-8, or is nil.

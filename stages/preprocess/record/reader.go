@@ -3,13 +3,13 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/belay-ml/belay/stages/preprocess/record/parquetfile"
@@ -28,6 +28,8 @@ type Options struct {
 	Missing bool
 	// Repeats lets the last value of a key count that stands twice in a JSON object.
 	Repeats bool
+	// Columns of tables are read alone; the others are there and null. Nil reads all.
+	Columns []string
 }
 
 // File is an open data file.
@@ -64,7 +66,7 @@ func Open(path string, o Options) (*File, error) {
 func (f *File) open(file *os.File, name string, o Options) error {
 	ext, compression := extension(name)
 	if formats[ext] == parquetFormat {
-		p, err := parquetfile.Open(file)
+		p, err := parquetfile.Open(file, o.Columns)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
@@ -76,7 +78,7 @@ func (f *File) open(file *os.File, name string, o Options) error {
 		return err
 	}
 	if formats[ext] == arrowFormat {
-		f.Reader, err = newArrowReader(from, name, size)
+		f.Reader, err = newArrowReader(from, name, size, o.Columns)
 		return err
 	}
 	in := bufio.NewReaderSize(from, 1<<16)
@@ -86,7 +88,7 @@ func (f *File) open(file *os.File, name string, o Options) error {
 	}
 	switch formats[ext] {
 	case textFormat:
-		f.Reader = newTextReader(&lines{in: in, name: name})
+		f.Reader = newTextReader(newLines(in, name))
 	case csvFormat, tsvFormat:
 		comma := byte(',')
 		if formats[ext] == tsvFormat {
@@ -101,7 +103,7 @@ func (f *File) open(file *os.File, name string, o Options) error {
 		if array {
 			f.Reader = &arrayReader{in: in, name: name}
 		} else {
-			f.Reader = jsonlReader{&lines{in: in, name: name}}
+			f.Reader = jsonlReader{newLines(in, name)}
 		}
 	}
 	return nil

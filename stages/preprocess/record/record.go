@@ -38,11 +38,12 @@ type Raw struct {
 
 	rows rows // of a columnar file
 	row  int
+	size int
 }
 
 // Size is about how many bytes the record has.
 func (r Raw) Size() int {
-	n := len(r.JSON) + len(r.Text)
+	n := len(r.JSON) + len(r.Text) + r.size
 	for _, c := range r.Cells {
 		n += len(c)
 	}

@@ -14,6 +14,8 @@ import (
 // rows is a stretch of a table.
 type rows interface {
 	Len() int
+	// Bytes is about what they take.
+	Bytes() int
 	// Row makes an object of a row; it may be called from several goroutines.
 	Row(i int) (*ordjson.Object, error)
 }
@@ -23,12 +25,13 @@ type tableReader struct {
 	name  string
 	next  func() (rows, error)
 	block rows
+	size  int // of a row
 	at    int
 	entry int64
 }
 
-func newArrowReader(in io.Reader, name string, size int64) (*tableReader, error) {
-	a, err := arrowfile.New(in, size)
+func newArrowReader(in io.Reader, name string, size int64, columns []string) (*tableReader, error) {
+	a, err := arrowfile.New(in, size, columns)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -49,8 +52,9 @@ func (r *tableReader) Next() (Raw, error) {
 			return Raw{}, fmt.Errorf("read %s after record %d: %w", r.name, r.entry, err)
 		}
 		r.block, r.at = b, 0
+		r.size = b.Bytes() / max(b.Len(), 1)
 	}
-	raw := Raw{Place: Place{File: r.name, Entry: r.entry + 1}, rows: r.block, row: r.at}
+	raw := Raw{Place: Place{File: r.name, Entry: r.entry + 1}, rows: r.block, row: r.at, size: r.size}
 	r.at++
 	r.entry++
 	return raw, nil

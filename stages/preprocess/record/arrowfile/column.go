@@ -12,8 +12,10 @@ import (
 	"github.com/belay-ml/belay/stages/preprocess/record/cell"
 )
 
-// maxDepth bounds the nesting of types.
-const maxDepth = 64
+const (
+	maxDepth = 64 // of types
+	maxScale = 1000
+)
 
 // column gives the value of a row. Texts share the memory of the array.
 type column func(a arrow.Array, i int) (any, error)
@@ -41,6 +43,9 @@ func columnOf(t arrow.DataType, depth int) (column, error) {
 }
 
 func valueOf(t arrow.DataType, depth int) (column, error) {
+	if d, ok := t.(arrow.DecimalType); ok && (d.GetScale() > maxScale || d.GetScale() < -maxScale) {
+		return nil, fmt.Errorf("damaged: a decimal of scale %d", d.GetScale())
+	}
 	switch t := t.(type) {
 	case *arrow.NullType:
 		return func(arrow.Array, int) (any, error) { return nil, nil }, nil

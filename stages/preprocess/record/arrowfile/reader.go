@@ -31,7 +31,7 @@ type Reader struct {
 	size   int64
 
 	names   []string
-	columns []column
+	columns []column // nil for those that are not wanted
 }
 
 // Batch is a stretch of rows.
@@ -41,8 +41,9 @@ type Batch struct {
 	arrays []arrow.Array
 }
 
-// New reads the schema. size is the number of bytes to come, 0 when it is not known.
-func New(in io.Reader, size int64) (r *Reader, err error) {
+// New reads the schema. size is the number of bytes to come, 0 when it is not known. Values of columns that are not
+// wanted are nil; nil wants all.
+func New(in io.Reader, size int64, wanted []string) (r *Reader, err error) {
 	defer recovered(&err)
 	r = &Reader{in: bufio.NewReaderSize(in, 1<<16), memory: &budget{}, size: size}
 	if head, _ := r.in.Peek(len(magic)); string(head) == magic {
@@ -51,13 +52,8 @@ func New(in io.Reader, size int64) (r *Reader, err error) {
 			return nil, io.ErrUnexpectedEOF
 		}
 	}
-	meta, body := int64(maxMeta), int64(maxBatch)
-	if size > 0 {
-		meta, body = min(meta, size), min(body, size)
-	}
 	r.memory.refill(size)
-	messages := ipc.NewMessageReader(r.in, ipc.WithAllocator(r.memory), ipc.WithMetadataSizeLimit(meta), ipc.WithBodySizeLimit(body))
-	if r.ipc, err = ipc.NewReaderFromMessageReader(messages, ipc.WithAllocator(r.memory)); err != nil {
+	if r.ipc, err = ipc.NewReaderFromMessageReader(&messages{r.in, size}, ipc.WithAllocator(r.memory)); err != nil {
 		return nil, fmt.Errorf("no Arrow stream or file: %w", cut(err))
 	}
 	for _, f := range r.ipc.Schema().Fields() {
@@ -65,6 +61,9 @@ func New(in io.Reader, size int64) (r *Reader, err error) {
 			return nil, fmt.Errorf("column %q stands twice", f.Name)
 		}
 		c, err := columnOf(f.Type, 0)
+		if wanted != nil && !slices.Contains(wanted, f.Name) {
+			c, err = nil, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", f.Name, err)
 		}
@@ -93,12 +92,20 @@ func (r *Reader) Next() (b *Batch, err error) {
 		if a.Len() != b.rows {
 			return nil, fmt.Errorf("column %q has %d rows, the batch %d", r.names[i], a.Len(), b.rows)
 		}
-		if err := array.ValidateFull(a); err != nil {
+		// The library does not take arrays of nulls as other programs write them.
+		if err := array.ValidateFull(a); err != nil && !holdsNull(a.DataType()) {
 			return nil, fmt.Errorf("column %q: %w", r.names[i], err)
 		}
 		a.Retain() // the reader lets go of the batch when it reads the next
 	}
 	return b, nil
+}
+
+func holdsNull(t arrow.DataType) bool {
+	if n, ok := t.(arrow.NestedType); ok {
+		return slices.ContainsFunc(n.Fields(), func(f arrow.Field) bool { return holdsNull(f.Type) })
+	}
+	return t.ID() == arrow.NULL
 }
 
 // end checks that a file ends as one. Behind the stream stand a footer, its length and the magic word. Streams may
@@ -150,11 +157,25 @@ func recovered(err *error) {
 // Len is the number of rows.
 func (b *Batch) Len() int { return b.rows }
 
+// Bytes is about what the values take.
+func (b *Batch) Bytes() int {
+	n := uint64(0)
+	for k, a := range b.arrays {
+		if b.reader.columns[k] != nil {
+			n += a.Data().SizeInBytes()
+		}
+	}
+	return int(n)
+}
+
 // Row is a row as an object. It may be called from several goroutines.
 func (b *Batch) Row(i int) (o *ordjson.Object, err error) {
 	defer recovered(&err)
 	o = &ordjson.Object{Keys: b.reader.names, Values: make([]any, len(b.arrays))}
 	for k, a := range b.arrays {
+		if b.reader.columns[k] == nil {
+			continue
+		}
 		if o.Values[k], err = b.reader.columns[k](a, i); err != nil {
 			return nil, fmt.Errorf("column %q: %w", b.reader.names[k], err)
 		}

@@ -26,26 +26,29 @@ type File struct {
 	size   int64
 	table  *parquet.File
 	names  []string
-	nodes  []node
+	nodes  []node // without a value for columns that are not wanted
 	leaves int
+	reads  []bool // by leaf
 
-	group   int // of row groups, the next
-	columns []*column
-	left    int64 // rows of the row group
-	perRow  int   // bytes of a row, guessed from the block before
-	read    int64 // bytes of the row groups that are begun
+	group   int       // of row groups, the next
+	columns []*column // by leaf; nil for those that are not wanted
+	left    int64     // rows of the row group
+	perRow  int       // bytes of a row, guessed from the block before
+	read    int64     // bytes of the row groups that are begun
 }
 
 // Block is a stretch of rows.
 type Block struct {
 	file  *File
 	rows  int
+	bytes int
 	cells [][]cellOf // by leaf
 	first [][]int32  // by leaf, where each row begins, and the end; nil for leaves that have one value a row
 }
 
-// Open reads the footer. The file stays the caller's.
-func Open(f *os.File) (out *File, err error) {
+// Open reads the footer. The file stays the caller's. Columns that are not wanted are not read, and their values are
+// nil; nil wants all.
+func Open(f *os.File, wanted []string) (out *File, err error) {
 	defer recovered(&err)
 	info, err := f.Stat()
 	if err != nil {
@@ -67,6 +70,12 @@ func Open(f *os.File) (out *File, err error) {
 		n, err := b.node(c, 0)
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Name(), err)
+		}
+		if wanted != nil && !slices.Contains(wanted, c.Name()) {
+			n.value = nil
+		}
+		for len(out.reads) < b.leaves {
+			out.reads = append(out.reads, n.value != nil)
 		}
 		out.names, out.nodes = append(out.names, c.Name()), append(out.nodes, n)
 	}
@@ -120,12 +129,16 @@ func (f *File) Next() (b *Block, err error) {
 	b = &Block{file: f, rows: rows, cells: make([][]cellOf, f.leaves), first: make([][]int32, f.leaves)}
 	bytes := 0
 	for i, c := range f.columns {
+		if c == nil {
+			continue
+		}
 		n := 0
 		if b.cells[i], b.first[i], n, err = c.take(rows); err != nil {
 			return nil, fmt.Errorf("row group %d, column %s: %w", f.group, c.name, err)
 		}
 		bytes += n
 	}
+	b.bytes = bytes
 	f.perRow = bytes / rows
 	f.left -= int64(rows)
 	return b, nil
@@ -142,10 +155,14 @@ func (f *File) openGroup() error {
 	}
 	for i, c := range leafColumns(f.table.Root(), nil) {
 		m := &meta.Columns[i].MetaData
+		f.read += m.TotalCompressedSize
+		if !f.reads[i] {
+			f.columns = append(f.columns, nil)
+			continue
+		}
 		if err := f.walk(m); err != nil {
 			return fmt.Errorf("column %s: %w", name(c), err)
 		}
-		f.read += m.TotalCompressedSize
 		f.columns = append(f.columns, newColumn(c, chunks[i]))
 	}
 	return nil
@@ -163,7 +180,9 @@ func (f *File) Close() (err error) {
 
 func (f *File) closeColumns() {
 	for _, c := range f.columns {
-		c.pages.Close()
+		if c != nil {
+			c.pages.Close()
+		}
 	}
 	f.columns = nil
 }
@@ -171,11 +190,17 @@ func (f *File) closeColumns() {
 // Len is the number of rows.
 func (b *Block) Len() int { return b.rows }
 
+// Bytes is about what the values take.
+func (b *Block) Bytes() int { return b.bytes }
+
 // Row is a row as an object. It may be called from several goroutines.
 func (b *Block) Row(i int) (o *ordjson.Object, err error) {
 	defer recovered(&err)
 	spans := make([]span, len(b.cells))
 	for k := range spans {
+		if b.cells[k] == nil {
+			continue
+		}
 		if b.first[k] == nil {
 			spans[k] = b.cells[k][i : i+1]
 		} else {
@@ -184,6 +209,9 @@ func (b *Block) Row(i int) (o *ordjson.Object, err error) {
 	}
 	o = &ordjson.Object{Keys: b.file.names, Values: make([]any, len(b.file.nodes))}
 	for k := range b.file.nodes {
+		if b.file.nodes[k].value == nil {
+			continue
+		}
 		if o.Values[k], err = b.file.nodes[k].value(spans); err != nil {
 			return nil, fmt.Errorf("column %q: %w", b.file.names[k], err)
 		}

@@ -1,10 +1,7 @@
 package parquetfile
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -17,7 +14,6 @@ const (
 	perByte   = 1024
 	maxPage   = 1 << 30
 	maxValues = 16 << 20
-	maxHeader = 1 << 20
 )
 
 // walk goes over the page headers of a column chunk, before anything is unpacked.
@@ -30,17 +26,12 @@ func (f *File) walk(m *format.ColumnMetaData) error {
 		return fmt.Errorf("damaged: pages at %d to %d in a file of %d bytes", at, at+size, f.size)
 	}
 	end := at + size
-	counted := &counter{}
-	in := bufio.NewReaderSize(counted, 512)
-	var protocol thrift.CompactProtocol
 	for values := int64(0); at < end && values < m.NumValues; {
-		counted.from, counted.read = io.NewSectionReader(f.from, at, min(end-at, maxHeader)), 0
-		in.Reset(counted)
-		var h format.PageHeader
-		if err := thrift.NewDecoder(protocol.NewReader(in)).Decode(&h); err != nil {
+		h, size, err := f.header(at, end)
+		if err != nil {
 			return fmt.Errorf("damaged: page header at %d: %w", at, err)
 		}
-		at += counted.read - int64(in.Buffered())
+		at += size
 		packed, unpacked := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
 		n := int64(0)
 		switch {
@@ -66,17 +57,23 @@ func (f *File) walk(m *format.ColumnMetaData) error {
 	return nil
 }
 
-// counter counts the bytes that are read.
-type counter struct {
-	from io.Reader
-	read int64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	if c.from == nil {
-		return 0, errors.New("nothing to read")
+// header reads the page header at a place. It is decoded from memory, where no length can be more than there is; most are
+// short, but some hold whole values.
+func (f *File) header(at, end int64) (h format.PageHeader, size int64, err error) {
+	var protocol thrift.CompactProtocol
+	for n := int64(512); ; n *= 16 {
+		n = min(n, end-at)
+		buf := make([]byte, n)
+		if _, err := f.from.ReadAt(buf, at); err != nil {
+			return h, 0, err
+		}
+		from := protocol.NewReaderFromBytes(buf)
+		h = format.PageHeader{}
+		if err = thrift.NewDecoder(from).Decode(&h); err == nil {
+			return h, int64(from.BytesRead()), nil
+		}
+		if n == end-at {
+			return h, 0, err
+		}
 	}
-	n, err := c.from.Read(p)
-	c.read += int64(n)
-	return n, err
 }
