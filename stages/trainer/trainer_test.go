@@ -357,7 +357,7 @@ func TestMistakesAreFoundBeforeTraining(t *testing.T) {
 		{"clip that is no number", "clip_grad", func(j *Job) { j.Hyper.ClipGrad = math.NaN() }},
 		{"two warm-ups", "warm-up", func(j *Job) { j.Hyper.LRWarmupFrac = 0.1 }},
 		{"minimum above the maximum", "minimum learning rate", func(j *Job) { j.Hyper.MinLR = 1 }},
-		{"tp that the model does not fit", "tp 4", func(j *Job) { j.Layout.TP = 4 }},
+		{"tp that the model does not fit", "tp 3", func(j *Job) { j.Layout.TP = 3 }},
 		{"pp that the model does not fit", "pp 3", func(j *Job) { j.Layout.PP = 3 }},
 		{"unknown element type", "int8", func(j *Job) { j.Layout.DType = "int8" }},
 	} {
