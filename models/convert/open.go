@@ -90,7 +90,7 @@ func openHF(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, err
 	if err != nil {
 		return nil, Meta{}, err
 	}
-	s := storedSource(src, f.HF.Ignore)
+	s := storedSource(src, f.HF)
 	v, err := newView(f, f.HF, cfg, s, false)
 	if err != nil {
 		src.Close()

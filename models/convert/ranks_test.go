@@ -9,6 +9,7 @@ import (
 
 	"github.com/belay-ml/belay/models/ckpt"
 	"github.com/belay-ml/belay/models/ckpt/megatron"
+	"github.com/belay-ml/belay/models/ckpt/safetensors"
 )
 
 // ranks writes a tiny model of a family and opens the result rank by rank.
@@ -194,5 +195,90 @@ func TestWhatLegacyCannotHoldIsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "Megatron-Legacy has no place for "+want+" of family "+name+": write mcore") {
 			t.Errorf("%s: error %v", name, err)
 		}
+	}
+}
+
+// What is in memory at once is an expert, not the tensor of all of them.
+func TestExpertsAreStackedOneByOne(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := reg.Named("mixtral")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := tinyConfig(t, f, false)
+	m := newModel(f, cfg, true)
+	src := randomModel(t, f, cfg, 1)
+	p := newPlanner(src, m, 1)
+	jobs, err := p.flat(f.Mcore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	largest, puts := int64(0), 0
+	for _, i := range src.List() {
+		if strings.Contains(i.Name, "experts.") {
+			largest = max(largest, i.Size())
+		}
+	}
+	err = run(context.Background(), src, Env{HeadDim: cfg.HeadDim}, 1, jobs, WriteOptions{Workers: 1}, func(_ int, o output, data []byte) error {
+		if strings.HasSuffix(o.name, ".weight1") {
+			if puts++; int64(len(data)) > 2*largest {
+				t.Errorf("%s: %d bytes at once, gate and up of an expert have %d", o.name, len(data), 2*largest)
+			}
+		}
+		return nil
+	})
+	if want := cfg.NumLayers * cfg.MoE.Experts; err != nil || puts != want {
+		t.Errorf("%d puts, want %d: %v", puts, want, err)
+	}
+}
+
+func TestNamesWithoutThePublishersPrefixAreRead(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bloom", "gpt3"} {
+		f, err := reg.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := tinyConfig(t, f, name == "gpt3")
+		src := randomModel(t, f, cfg, 4)
+		dir := filepath.Join(quickDir(t), "hf")
+		if _, err := Write(context.Background(), src, cfg, dir, WriteOptions{To: HF, Family: name}); err != nil {
+			t.Fatal(err)
+		}
+		full, err := safetensors.OpenDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare := ckpt.NewMemory()
+		for _, i := range full.List() {
+			b, err := full.Bytes(i.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i.Name = strings.TrimPrefix(i.Name, "transformer.")
+			if err := bare.Put(i, slices.Clone(b)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		full.Close()
+		if err := safetensors.Write(filepath.Join(dir, safetensors.SingleName), bare, nil); err != nil {
+			t.Fatal(err)
+		}
+		back, meta, err := OpenCanonical(dir, OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sameTensors(src, back); err != nil || len(meta.Leftovers) > 0 {
+			t.Errorf("%s: %v, leftovers %v", name, err, meta.Leftovers)
+		}
+		back.Close()
 	}
 }

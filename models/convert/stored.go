@@ -35,15 +35,27 @@ func newStored(tp, ep int) *stored {
 	return &stored{tp: tp, ep: ep, pieces: map[string][]piece{}, twins: map[string][]piece{}, used: map[string]bool{}, place: map[string]string{}}
 }
 
-// storedSource is a checkpoint without ranks.
-func storedSource(src ckpt.Source, ignore []string) *stored {
+// storedSource is a checkpoint without ranks. A prefix that none of its names have is added to those that
+// some rule knows with it.
+func storedSource(src ckpt.Source, format *family.Format) *stored {
 	s := newStored(1, 1)
+	prefix := format.Prefix
+	if slices.ContainsFunc(src.List(), func(i ckpt.Info) bool { return strings.HasPrefix(i.Name, prefix) }) {
+		prefix = ""
+	}
+	bare := func(name string) bool { // known without it: the head
+		return slices.ContainsFunc(format.Rules, func(r family.Rule) bool { return r.Name == name })
+	}
 	for _, i := range src.List() {
-		if matches(ignore, i.Name) {
+		if matches(format.Ignore, i.Name) {
 			continue
 		}
-		s.names = append(s.names, i.Name)
-		s.pieces[i.Name] = []piece{{i, func() ([]byte, error) { return src.Bytes(i.Name) }}}
+		name := i.Name
+		if !bare(name) {
+			name = prefix + name
+		}
+		s.names = append(s.names, name)
+		s.pieces[name] = []piece{{i, func() ([]byte, error) { return src.Bytes(i.Name) }}}
 	}
 	return s
 }

@@ -56,6 +56,7 @@ type Tensor struct {
 type Format struct {
 	Rules  []Rule   `yaml:"rules" json:"rules" doc:"stored tensors, in the order of storage"`
 	Ignore []string `yaml:"ignore" json:"ignore,omitempty" doc:"patterns of stored names that hold no weights"`
+	Prefix string   `yaml:"prefix" json:"prefix,omitempty" doc:"begin of the names that some publishers leave out"`
 }
 
 // Rule ties a stored tensor to canonical ones.

@@ -125,7 +125,7 @@ func (f *Family) shown(format *Format) *Format {
 	if format == nil {
 		return nil
 	}
-	out := &Format{Ignore: format.Ignore}
+	out := &Format{Ignore: format.Ignore, Prefix: format.Prefix}
 	for _, r := range format.Rules {
 		if f.may(r.If) && !slices.ContainsFunc(r.From, func(name string) bool {
 			t, ok := f.TensorNamed(name)
