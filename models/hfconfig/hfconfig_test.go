@@ -277,6 +277,18 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(llama(`,"rope_scaling":{"type":"linear","factor":4}`)))
 	f.Add([]byte(llama(`,"num_key_value_heads":2,"eos_token_id":[1,2]`)))
 	f.Add([]byte(strings.Replace(llama(`,"sliding_window":4,"use_sliding_window":true,"max_window_layers":1,"num_key_value_heads":1`), "Llama", "Qwen2", 1)))
+	for _, cl := range classes() { // a document of each
+		c := Config{ModelType: cl.modelType, Arch: cl.archs[0], NumLayers: 3, Hidden: 32, FFN: 48, NumHeads: 4, NumKVHeads: 4, HeadDim: 8, Vocab: 99, MaxPositions: 9, NormEps: 1e-5, RopeBase: 1e4, Activation: "silu", PAD: -1}
+		c, err := c.Completed()
+		if err != nil {
+			f.Fatal(err)
+		}
+		text, err := c.JSON()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 	f.Add([]byte(`{"architectures":["X"]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse(data)
