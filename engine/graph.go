@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type Node struct {
 	Origins map[string]string
 	Needs   []int             // nodes that must be done before, without data
 	Off     string            // why `when` switched the instance off; "" when it is on
+	Gates   []Gate            // what of `when` is known only when nodes before have ended; all must be open
 	Env     map[string]string // recipe-declared environment for commands
 	Pos     string            // file:line:col of the stage
 	Retry   Retry
@@ -53,6 +55,8 @@ type Output struct {
 	Node int
 	Port string
 	Sub  string // slash-separated path inside the port; "" is all of it
+	// Cell says that it is one of a list over a matrix: such a list leaves out nodes that turn out to be off.
+	Cell bool
 }
 
 // Source is an input value: a path outside the store.
@@ -66,6 +70,15 @@ type Link struct {
 	Name string
 	Node int
 	Port string
+}
+
+// ReadsOff says why a node is off that reads one that is, whether the recipe or a gate switched that off.
+func ReadsOff(id, why string) string {
+	text := fmt.Sprintf("reads %s, which is off", id)
+	if why != "" && !strings.HasPrefix(why, "reads ") {
+		text += " (" + why + ")"
+	}
+	return text
 }
 
 // Ports gives the output ports of a node's stage under its parameters.

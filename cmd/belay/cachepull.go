@@ -21,7 +21,8 @@ func newCachePull(a *app) *cobra.Command {
 		Use:   "pull RECIPE [STAGE...]",
 		Short: "Bring the results of a recipe from the remote",
 		Long: `Bring what the remote of belay.yaml has of a recipe as it stands, and run nothing. With STAGE names, only those and
-what they need. With --from it comes from a folder that belay cache push --to has filled.`,
+what they need. With --from it comes from a folder or sftp://user@host/folder that belay cache push --to has
+filled.`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -29,7 +30,7 @@ what they need. With --from it comes from a folder that belay cache push --to ha
 		},
 	}
 	f.register(c)
-	c.Flags().StringVar(&from, "from", "", "a folder to take the place of the remote")
+	c.Flags().StringVar(&from, "from", "", "a folder or sftp://user@host/folder in the place of the remote")
 	c.Flags().BoolVarP(&dry, "dry-run", "n", false, "show what would be pulled")
 	return c
 }
@@ -44,6 +45,7 @@ func (a *app) cachePull(ctx context.Context, args []string, f recipeFlags, from 
 		return err
 	}
 	defer st.Close()
+	defer c.Close()
 	look := &strict{client: c, found: map[key.Key]error{}}
 	all, err := a.planResults(ctx, p, st, look, args[1:])
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,14 +23,15 @@ func newCachePush(a *app) *cobra.Command {
 		Short: "Share results of this workspace in its remote",
 		Long: `Bring results to the remote of belay.yaml: those of a recipe as it stands, or all that the store holds. What is
 there is not sent again, and every object of a result is looked for by its name and size. With --to they go to a folder
-instead, to be carried to machines that no network reaches: belay cache pull --from takes them there.`,
+instead, to be carried to machines that no network reaches, or to sftp://user@host/folder: belay cache pull --from
+takes them from there. belay export makes one file of a recipe and its results.`,
 		ValidArgsFunction: completeRecipe(true),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.cachePush(c.Context(), args, f, to, dry)
 		},
 	}
 	f.register(c)
-	c.Flags().StringVar(&to, "to", "", "a folder to take the place of the remote; it is made")
+	c.Flags().StringVar(&to, "to", "", "a folder, which is made, or sftp://user@host/folder in the place of the remote")
 	c.Flags().BoolVarP(&dry, "dry-run", "n", false, "show what would be pushed")
 	return c
 }
@@ -53,7 +55,7 @@ func (a *app) cachePush(ctx context.Context, args []string, f recipeFlags, to st
 	if err != nil {
 		return err
 	}
-	if to != "" && !dry {
+	if to != "" && !dry && !strings.Contains(to, "://") {
 		if err := os.MkdirAll(to, 0o755); err != nil {
 			return fault.New(fault.Usage, "--to %s: %w", to, err)
 		}
@@ -63,6 +65,7 @@ func (a *app) cachePush(ctx context.Context, args []string, f recipeFlags, to st
 		return err
 	}
 	defer st.Close()
+	defer c.Close()
 	var all []result
 	if p == nil {
 		all, err = stored(ctx, st)

@@ -161,7 +161,7 @@ func (e explainer) stages(names []string) error {
 
 func (e explainer) one(i int) explanation {
 	n, node := &e.plan.Nodes[i], &e.graph.Nodes[i]
-	x := explanation{planJSON: planOf(n), Parts: []partJSON{}}
+	x := explanation{planJSON: planOf(e.graph, n), Parts: []partJSON{}}
 	if x.Made != nil {
 		x.Made.Run = madeBy(filepath.Dir(e.store.RunDir("x")), n.Key)
 	}
@@ -258,8 +258,15 @@ func partsIn(p key.Parts) []partJSON {
 func (e explainer) write(w io.Writer, x explanation) error {
 	ink := e.ink()
 	fmt.Fprintf(w, "%s (%s, %s): %s\n", ink.bold(x.ID), x.Kind, x.Pos, ink.status(sched.Status(x.Status)))
-	if x.Why != "" {
+	if x.Why != "" && !slices.ContainsFunc(x.Gates, func(t gateJSON) bool { return t.Says == x.Why }) {
 		fmt.Fprintf(w, "  why: %s\n", x.Why)
+	}
+	for _, t := range x.Gates {
+		fmt.Fprintf(w, "  when: %s%s\n", t.Text, ink.dim("  ("+t.Pos+")"))
+		fmt.Fprintf(w, "  %s\n", t.Says)
+		for _, r := range t.Numbers {
+			fmt.Fprintf(w, "      %s: %s is %s\n", r.From, r.Name, engine.NumberText(float64(r.Value)))
+		}
 	}
 	for _, pin := range x.Pins {
 		fmt.Fprintf(w, "  %s\n", pin)

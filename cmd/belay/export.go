@@ -26,32 +26,43 @@ import (
 
 // exportFlags choose a form and what a run does not know about itself.
 type exportFlags struct {
+	recipeFlags
 	format, out, namespace string
 	crate                  rocrate.Options
+	partial, withoutData   bool
 }
 
 func newExport(a *app) *cobra.Command {
 	var f exportFlags
 	c := &cobra.Command{
-		Use:   "export [RUN[:STAGE]]",
-		Short: "Write a run as an RO-Crate, as OpenLineage events or as a SLSA statement",
-		Long: `Write a run in a form that others read.
+		Use:   "export [RECIPE [STAGE...] | RUN[:STAGE]]",
+		Short: "Write a recipe with its results as one file, or a run as RO-Crate, OpenLineage or SLSA",
+		Long: `Write what others take, in one of these forms.
 
-  ro-crate     a folder or, when --out ends in .zip, an archive: RO-Crate 1.1 by the Provenance Run Crate profile, with the
-               recipe, the report and the results; outputs are named by digest, or copied with --with-outputs
-  openlineage  events, one a line
-  slsa         an in-toto statement with SLSA provenance v1: the SHA-256 of every output file, of a stage when one is named
+  bundle       one file with a recipe, all that it extends, uses and reads, belay.lock and its results: belay import takes
+               it apart on a machine that no network reaches, and belay run finds everything done. With STAGE names, their
+               results and those that they need. Without a recipe, all results of the store and nothing else.
+               It holds no secrets and no settings of belay.yaml.
+  ro-crate     of a run, a folder or, when --out ends in .zip, an archive: RO-Crate 1.1 by the Provenance Run Crate profile,
+               with the recipe, the report and the results; outputs are named by digest, or copied with --with-outputs
+  openlineage  of a run: events, one a line
+  slsa         of a run, an in-toto statement with SLSA provenance v1: the SHA-256 of every output file, of a stage when one
+               is named
 
 Paths are written relative to the workspace. RUN is the beginning of an ID, last, or last~1; the latest run without it.`,
-		Args: cobra.MaximumNArgs(1),
-
-		ValidArgsFunction: completeRuns,
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.export(c.Context(), append(args, "")[0], f, c.Flags().Changed)
+		ValidArgsFunction: func(c *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if f.format == bundleFormat {
+				return completeRecipe(true)(c, args, word)
+			}
+			return completeRuns(c, args, word)
 		},
+		RunE: func(c *cobra.Command, args []string) error { return a.export(c.Context(), args, f, c.Flags().Changed) },
 	}
-	c.Flags().StringVar(&f.format, "format", "", "ro-crate, openlineage or slsa")
-	c.Flags().StringVarP(&f.out, "out", "o", "", "write here; ro-crate needs it, the others go to standard output without it")
+	f.register(c)
+	c.Flags().StringVar(&f.format, "format", bundleFormat, "bundle, ro-crate, openlineage or slsa")
+	c.Flags().StringVarP(&f.out, "out", "o", "", "write here; openlineage and slsa go to standard output without it")
+	c.Flags().BoolVar(&f.partial, "partial", false, "bundle: leave out what has no result; it will run where the bundle goes")
+	c.Flags().BoolVar(&f.withoutData, "without-data", false, "bundle: leave out the files and folders that stages read; they must lie where the bundle goes")
 	c.Flags().StringVar(&f.namespace, "namespace", "belay", "openlineage: name space of jobs and artifacts")
 	c.Flags().StringVar(&f.crate.License, "license", "", "ro-crate: license of the crate, by its URL or SPDX name")
 	c.Flags().StringVar(&f.crate.Agent, "agent", "", "ro-crate: who ran it")
@@ -59,21 +70,33 @@ Paths are written relative to the workspace. RUN is the beginning of an ID, last
 	return c
 }
 
-// exportOptions are the flags that one format alone takes.
-var exportOptions = map[string]string{"namespace": "openlineage", "license": "ro-crate", "agent": "ro-crate", "with-outputs": "ro-crate"}
+// bundleFormat is the format that is not of a run.
+const bundleFormat = "bundle"
 
-func (a *app) export(ctx context.Context, arg string, f exportFlags, given func(string) bool) error {
+// exportOptions are the flags that one format alone takes.
+var exportOptions = map[string]string{
+	"namespace": "openlineage", "license": "ro-crate", "agent": "ro-crate", "with-outputs": "ro-crate",
+	"param": bundleFormat, "set": bundleFormat, "partial": bundleFormat, "without-data": bundleFormat,
+}
+
+func (a *app) export(ctx context.Context, args []string, f exportFlags, given func(string) bool) error {
 	switch f.format {
-	case "ro-crate", "openlineage", "slsa":
+	case bundleFormat, "ro-crate", "openlineage", "slsa":
 	default:
-		return fault.New(fault.Usage, "--format %q: want ro-crate, openlineage or slsa", f.format)
+		return fault.New(fault.Usage, "--format %q: want bundle, ro-crate, openlineage or slsa", f.format)
 	}
 	for name, format := range exportOptions {
 		if given(name) && format != f.format {
 			return fault.New(fault.Usage, "--%s is for --format %s", name, format)
 		}
 	}
-	found, err := findRun(arg)
+	if f.format == bundleFormat {
+		return a.exportBundle(ctx, args, f)
+	}
+	if len(args) > 1 {
+		return fault.New(fault.Usage, "--format %s exports one run, have %s", f.format, strings.Join(args, " "))
+	}
+	found, err := findRun(append(args, "")[0])
 	if err != nil {
 		return err
 	}

@@ -65,11 +65,12 @@ type nodeInfo struct {
 	Status string `json:"status"`
 }
 
-// edgeJSON leads from what is read to what reads it; Order edges carry no data.
+// edgeJSON leads from what is read to what reads it; Order edges carry no data, and Gate edges the numbers of a condition.
 type edgeJSON struct {
 	From  string `json:"from"`
 	To    string `json:"to"`
 	Order bool   `json:"order,omitempty"`
+	Gate  bool   `json:"gate,omitempty"`
 }
 
 func graphOf(d report.Graph) graphJSON {
@@ -78,7 +79,7 @@ func graphOf(d report.Graph) graphJSON {
 		g.Nodes = append(g.Nodes, nodeInfo{n.ID, n.Kind, n.State})
 	}
 	for _, e := range d.Edges {
-		g.Edges = append(g.Edges, edgeJSON{d.Nodes[e.From].ID, d.Nodes[e.To].ID, e.Order})
+		g.Edges = append(g.Edges, edgeJSON{d.Nodes[e.From].ID, d.Nodes[e.To].ID, e.Order, e.Gate})
 	}
 	return g
 }
@@ -92,6 +93,11 @@ func drawing(g *engine.Graph, p *sched.Planned) report.Graph {
 		from := reads(n)
 		for _, f := range from {
 			d.Edges = append(d.Edges, report.Edge{From: f, To: i})
+		}
+		for _, f := range gatedBy(n) {
+			if !slices.Contains(from, f) {
+				d.Edges = append(d.Edges, report.Edge{From: f, To: i, Order: true, Gate: true})
+			}
 		}
 		for _, f := range n.Needs {
 			if !slices.Contains(from, f) {

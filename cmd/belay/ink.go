@@ -25,6 +25,6 @@ func (on ink) warm(s string) string { return on.paint("33", s) }
 
 // status is a plan's word in its colour.
 func (on ink) status(s sched.Status) string {
-	code := map[sched.Status]string{sched.Fresh: "32", sched.Stale: "33", sched.Maybe: "36", sched.Busy: "35", sched.Shared: "34", sched.Off: "2"}[s]
+	code := map[sched.Status]string{sched.Fresh: "32", sched.Stale: "33", sched.Maybe: "36", sched.Gated: "36", sched.Busy: "35", sched.Shared: "34", sched.Off: "2"}[s]
 	return on.paint(code, string(s))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -27,12 +28,13 @@ type inspection struct {
 
 func newInspect(a *app) *cobra.Command {
 	var tokenizer string
+	var opt convert.InspectOptions
 	c := &cobra.Command{
 		Use:   "inspect PATH",
 		Short: "Say what a file or directory is: tensors, layout, tokens, provenance",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			in, err := inspect(args[0], tokenizer)
+		RunE: func(c *cobra.Command, args []string) error {
+			in, err := inspect(c.Context(), args[0], tokenizer, opt)
 			if err != nil {
 				return err
 			}
@@ -40,10 +42,12 @@ func newInspect(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&tokenizer, "tokenizer", "", "directory with the tokenizer that turns a token index's ids into text")
+	c.Flags().BoolVar(&opt.Stats, "stats", false, "of a checkpoint: smallest, largest, mean, deviation, zeros and broken numbers of each tensor; reads all of them")
+	c.Flags().StringVar(&opt.Match, "tensor", "", "of a checkpoint: only tensors whose names hold this text or match this pattern: '*.linear_qkv.weight'")
 	return c
 }
 
-func inspect(path, tokenizer string) (inspection, error) {
+func inspect(ctx context.Context, path, tokenizer string, opt convert.InspectOptions) (inspection, error) {
 	in := inspection{Path: path}
 	if _, err := os.Stat(path); err != nil {
 		if !corpus.Exists(path) {
@@ -67,7 +71,7 @@ func inspect(path, tokenizer string) (inspection, error) {
 		in.TokenIndex = &r
 		return in, nil
 	}
-	c, err := convert.Inspect(path)
+	c, err := convert.Inspect(ctx, path, opt)
 	if err != nil {
 		if in.Provenance != nil {
 			return in, nil // what the store knows is an answer too
@@ -161,9 +165,23 @@ func checkpointText(w io.Writer, c *convert.Inspection) error {
 	for _, n := range c.Notes {
 		fmt.Fprintln(w, "  note: "+n)
 	}
-	rows := make([][]string, 0, len(c.Tensors))
+	rows := make([][]string, 0, len(c.Tensors)+1)
+	if len(c.Tensors) > 0 && c.Tensors[0].Stats != nil {
+		rows = append(rows, []string{"  TENSOR", "TYPE", "SHAPE", "WHERE", "MIN", "MAX", "MEAN", "STD", "ZERO", "NAN", "INF"})
+	}
 	for _, t := range c.Tensors {
-		rows = append(rows, []string{"  " + t.Name, t.DType, fmt.Sprint(t.Shape), t.Where})
+		typ := t.DType
+		if t.Stored != "" {
+			typ = t.Stored
+		}
+		row := []string{"  " + t.Name, typ, fmt.Sprint(t.Shape), t.Where}
+		if s := t.Stats; s != nil {
+			for _, v := range []float64{s.Min, s.Max, s.Mean, s.Std} {
+				row = append(row, fmt.Sprintf("%.4g", v))
+			}
+			row = append(row, fmt.Sprint(s.Zero), fmt.Sprint(s.NaN), fmt.Sprint(s.Inf))
+		}
+		rows = append(rows, row)
 	}
 	return table(w, rows)
 }

@@ -30,7 +30,7 @@ wrong while typing, completion, parameters explained, definitions, references, r
 				in = io.NopCloser(a.stdin)
 			}
 			return lsp.Serve(c.Context(), in, a.stdout, lsp.Options{
-				Compile: compile.Options{Stages: stageList(), Env: os.LookupEnv}, Version: version(), Log: a.warn,
+				Compile: compile.Options{Stages: stageList(), Env: os.LookupEnv}, Version: version(), Log: a.warn, Numbers: lastNumbers,
 				Secret: func(space *workspace.File) func(string) (bool, string) { return a.secrets(space).Known },
 			})
 		},

@@ -92,8 +92,8 @@ func figure(v float64) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
-// count is a whole number, or a dash for zero.
-func count(n int) string { return figure(float64(n)) }
+// whole is a whole number, or a dash for zero.
+func whole(n int) string { return figure(float64(n)) }
 
 func familyText(w io.Writer, f *family.Family) error {
 	fmt.Fprintf(w, "%s: %s\n", f.Name, f.Doc)
@@ -117,7 +117,7 @@ func familyText(w io.Writer, f *family.Family) error {
 		rows := [][]string{{"SIZE", "LAYERS", "HIDDEN", "FFN", "HEADS", "GROUPS", "EXPERTS", "VOCAB", "POSITIONS", "HUB"}}
 		for _, s := range f.Sizes {
 			rows = append(rows, []string{
-				s.Name, count(s.Layers), count(s.Hidden), count(s.FFN), count(s.Heads), count(s.Groups), count(s.Experts), count(s.Vocab), count(s.Positions), s.Hub,
+				s.Name, whole(s.Layers), whole(s.Hidden), whole(s.FFN), whole(s.Heads), whole(s.Groups), whole(s.Experts), whole(s.Vocab), whole(s.Positions), s.Hub,
 			})
 		}
 		if err := table(w, rows); err != nil {
@@ -132,7 +132,7 @@ func familyText(w io.Writer, f *family.Family) error {
 				speed += " / " + figure(r.Second)
 			}
 			runs = append(runs, []string{
-				count(r.Row), s.Name, r.Sequence, r.Cluster, r.Backend, count(max(r.TP, 1)), count(max(r.PP, 1)), count(max(r.EP, 1)), count(max(r.CP, 1)), speed, figure(r.Reference),
+				whole(r.Row), s.Name, r.Sequence, r.Cluster, r.Backend, whole(max(r.TP, 1)), whole(max(r.PP, 1)), whole(max(r.EP, 1)), whole(max(r.CP, 1)), speed, figure(r.Reference),
 			})
 		}
 	}

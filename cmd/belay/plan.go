@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/belay-ml/belay/engine"
+	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
@@ -36,9 +38,12 @@ func newPlan(a *app) *cobra.Command {
 					return err
 				}
 				defer st.Close()
-				if opt.Remote, err = a.lookout(c.Context(), p.space, st); err != nil {
+				at, end, err := a.lookout(c.Context(), p.space, st)
+				if err != nil {
 					return err
 				}
+				defer end()
+				opt.Remote = at
 			}
 			return a.plan(c.Context(), p, opt)
 		},
@@ -76,8 +81,42 @@ type planJSON struct {
 	Bytes   int64        `json:"bytes,omitempty"`
 	Seconds float64      `json:"seconds,omitempty"`
 	Pos     string       `json:"pos,omitempty"`
+	Gates   []gateJSON   `json:"gates,omitempty"`
 	Made    *madeJSON    `json:"made,omitempty"` // of fresh ones
 	Last    *lastJSON    `json:"last,omitempty"` // of stale ones that succeeded before
+}
+
+// gateJSON is a condition on the numbers of other stages.
+type gateJSON struct {
+	Text    string       `json:"text"` // as the recipe has it
+	Pos     string       `json:"pos"`
+	Reads   []string     `json:"reads"`           // ports: "evaluate.metrics"
+	Door    string       `json:"door"`            // open, shut, or waiting for what it reads
+	After   string       `json:"after,omitempty"` // what it waits for
+	Says    string       `json:"says"`            // with the numbers in it
+	Numbers []numberJSON `json:"numbers,omitempty"`
+}
+
+// numberJSON is a number that a gate read.
+type numberJSON struct {
+	From  string       `json:"from"` // the port
+	Name  string       `json:"name"`
+	Value event.Number `json:"value"`
+}
+
+func gatesJSON(g *engine.Graph, gates []sched.Gate) []gateJSON {
+	var out []gateJSON
+	for _, t := range gates {
+		j := gateJSON{Text: t.Text, Pos: t.Pos, Reads: []string{}, Door: string(t.Door), After: t.After, Says: t.String()}
+		for _, o := range t.Reads {
+			j.Reads = append(j.Reads, valueText(g, o))
+		}
+		for _, r := range t.Verdict.Read {
+			j.Numbers = append(j.Numbers, numberJSON{From: j.Reads[r.From], Name: r.Name, Value: event.Number(r.Value)})
+		}
+		out = append(out, j)
+	}
+	return out
 }
 
 // madeJSON says what made a result.
@@ -96,10 +135,11 @@ type lastJSON struct {
 	Key     string    `json:"key"`
 }
 
-func planOf(n *sched.NodePlan) planJSON {
+func planOf(g *engine.Graph, n *sched.NodePlan) planJSON {
 	j := planJSON{
 		ID: n.ID, Kind: n.Stage, Status: string(n.Status), Why: n.Why, Cause: string(n.Reason.Cause), Because: n.Reason.Because,
 		Changes: n.Reason.Changes, Key: string(n.Key), Bytes: n.Bytes, Seconds: n.Took.Seconds(), Pos: n.Pos,
+		Gates: gatesJSON(g, n.Gates),
 	}
 	if r := n.Record; r != nil {
 		j.Made = &madeJSON{At: r.Made.At, Host: r.Made.Host, Recipe: r.Made.Recipe, Stage: r.Made.Node, Belay: r.Made.Belay}
@@ -123,7 +163,7 @@ func (a *app) plan(ctx context.Context, p *project, opt sched.Options) error {
 		if !n.Wanted {
 			continue
 		}
-		js = append(js, planOf(n))
+		js = append(js, planOf(p.graph, n))
 		took, bytes := "", ""
 		if n.Took > 0 {
 			took = n.Took.Round(time.Millisecond).String()
@@ -148,7 +188,7 @@ func (a *app) plan(ctx context.Context, p *project, opt sched.Options) error {
 
 // totals is the last line of a plan.
 func totals(p *sched.Planned) string {
-	all, off, unknown, shared := 0, 0, 0, 0
+	all, off, unknown, shared, gated := 0, 0, 0, 0, 0
 	var took time.Duration
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
@@ -161,6 +201,8 @@ func totals(p *sched.Planned) string {
 			off++
 		case sched.Shared:
 			shared++
+		case sched.Gated:
+			gated++
 		case sched.Stale, sched.Busy:
 			if n.Last == nil {
 				unknown++
@@ -171,11 +213,11 @@ func totals(p *sched.Planned) string {
 	sure, maybe := p.Stale()
 	text := fmt.Sprintf("%d of %d stages would run", sure, all)
 	switch {
-	case sure+maybe == 0 && shared > 0:
+	case sure+maybe+gated == 0 && shared > 0:
 		text = fmt.Sprintf("nothing to do but to pull: %d of %d stages are fresh", all-off-shared, all)
-	case sure+maybe == 0 && off == 0:
+	case sure+maybe+gated == 0 && off == 0:
 		text = fmt.Sprintf("nothing to do: all %d stages are fresh", all)
-	case sure+maybe == 0:
+	case sure+maybe+gated == 0:
 		text = fmt.Sprintf("nothing to do: %d of %d stages are fresh", all-off, all)
 	case sure > 0 && unknown < sure:
 		text += ", about " + about(took) + " by last durations"
@@ -188,6 +230,9 @@ func totals(p *sched.Planned) string {
 	}
 	if maybe > 0 {
 		text += fmt.Sprintf(", %d maybe", maybe)
+	}
+	if gated > 0 {
+		text += fmt.Sprintf(", %d gated", gated)
 	}
 	if off > 0 {
 		text += fmt.Sprintf(", %d switched off", off)

@@ -222,3 +222,14 @@ func TestTwoProcessesShareOneWorkspace(t *testing.T) {
 		t.Errorf("the store holds %v", got)
 	}
 }
+
+// removeAll removes a folder with sealed ones in it.
+func removeAll(dir string) {
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			return os.Chmod(path, 0o755)
+		}
+		return nil
+	})
+	_ = os.RemoveAll(dir)
+}

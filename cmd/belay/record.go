@@ -38,7 +38,7 @@ func recordOf(g *engine.Graph, id string, began time.Time, params []string) (rec
 		}
 		run.Nodes = append(run.Nodes, record.Node{
 			ID: n.ID, Name: n.Name, Kind: n.Stage.Describe().Name, Reads: above, Pos: n.Pos, Params: paramsOf(g, n, secrets),
-			Inputs: inputsOf(g, n),
+			Inputs: inputsOf(g, n), Gates: gatesOf(g, n),
 		})
 	}
 	for _, p := range params {
@@ -62,6 +62,32 @@ func reads(n *engine.Node) []int {
 		})
 	}
 	return from
+}
+
+// gatedBy are the nodes whose numbers decide whether a node runs, in order, once each.
+func gatedBy(n *engine.Node) []int {
+	var from []int
+	for _, t := range n.Gates {
+		for _, o := range t.Reads {
+			if !slices.Contains(from, o.Node) {
+				from = append(from, o.Node)
+			}
+		}
+	}
+	return from
+}
+
+// gatesOf are a node's gates before they are decided.
+func gatesOf(g *engine.Graph, n *engine.Node) []record.Gate {
+	var out []record.Gate
+	for _, t := range n.Gates {
+		r := record.Gate{Text: t.Text, Pos: t.Pos}
+		for _, at := range gatedBy(&engine.Node{Gates: []engine.Gate{t}}) {
+			r.Reads = append(r.Reads, g.Nodes[at].ID)
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 func sorted(m map[string]any) []any {
@@ -213,7 +239,7 @@ func adopt(rec *record.Recorder, dir string, res *sched.Result) {
 }
 
 // fill adds what only the scheduler knows to a node's record.
-func fill(r *record.Node, n *sched.NodeResult) {
+func fill(g *engine.Graph, r *record.Node, n *sched.NodeResult) {
 	r.Key, r.Why, r.Took = string(n.Key), n.Why, n.Took
 	r.State = n.State.String()
 	if n.Fresh {
@@ -226,6 +252,15 @@ func fill(r *record.Node, n *sched.NodeResult) {
 	}
 	if n.Err != nil {
 		r.Error, r.Hint = n.Err.Error(), fault.HintOf(n.Err)
+	}
+	for i, t := range n.Gates {
+		if i < len(r.Gates) {
+			r.Gates[i].Door, r.Gates[i].Says = string(t.Door), t.String()
+		}
+	}
+	if n.Node != nil && len(n.Parts.Inputs) < len(r.Inputs) {
+		// A list over a matrix may have left something out.
+		r.Inputs, r.Params = inputsOf(g, n.Node), paramsOf(g, n.Node, map[string]bool{})
 	}
 	for i := range r.Inputs {
 		r.Inputs[i].Digest = string(n.Parts.Inputs[r.Inputs[i].Param])

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/belay-ml/belay/engine/remote"
 	"github.com/belay-ml/belay/engine/remote/dir"
 	"github.com/belay-ml/belay/engine/remote/s3"
+	"github.com/belay-ml/belay/engine/remote/sftp"
 	"github.com/belay-ml/belay/engine/remote/web"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
@@ -29,8 +33,10 @@ func (f *shareFlags) register(c *cobra.Command) {
 	f.changed = c.Flags().Changed
 }
 
-// share opens the workspace's remote for a run, which no trouble with it fails: nil where there is none.
-func (a *app) share(ctx context.Context, w *workspace.File, st *store.Store, f shareFlags) (sched.Remote, error) {
+// share opens the workspace's remote for a run, which no trouble with it fails: nil where there is none. Its end must be
+// told.
+func (a *app) share(ctx context.Context, w *workspace.File, st *store.Store, f shareFlags) (at sched.Remote, end func() error, err error) {
+	end = func() error { return nil }
 	pull, push := w.Remote.Pull, w.Remote.Push
 	if f.changed("pull") {
 		pull = f.pull
@@ -40,33 +46,33 @@ func (a *app) share(ctx context.Context, w *workspace.File, st *store.Store, f s
 	}
 	switch {
 	case w.Remote.URL == "" && (f.changed("pull") && f.pull || f.changed("push") && f.push):
-		return nil, noRemote("--pull and --push")
+		return nil, end, noRemote("--pull and --push")
 	case w.Remote.URL == "" || f.none || !pull && !push:
-		return nil, nil
+		return nil, end, nil
 	}
 	c, err := a.client(ctx, w, st)
 	if err != nil {
 		a.warn(fmt.Sprintf("%v: this run goes on without the remote", err))
-		return nil, nil
+		return nil, end, nil
 	}
-	return remote.NewShare(c, pull, push, a.warn), nil
+	return remote.NewShare(c, pull, push, a.warn), c.Close, nil
 }
 
-// lookout opens the workspace's remote for a plan that was asked to look there.
-func (a *app) lookout(ctx context.Context, w *workspace.File, st *store.Store) (sched.Remote, error) {
+// lookout opens the workspace's remote for a plan that was asked to look there. Its end must be told.
+func (a *app) lookout(ctx context.Context, w *workspace.File, st *store.Store) (at sched.Remote, end func() error, err error) {
 	if w.Remote.URL == "" {
-		return nil, noRemote("--remote")
+		return nil, nil, noRemote("--remote")
 	}
 	c, err := a.client(ctx, w, st)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return remote.NewShare(c, true, false, a.warn), nil
+	return remote.NewShare(c, true, false, a.warn), c.Close, nil
 }
 
 func noRemote(what string) error {
 	return fault.New(fault.Usage, "%s: this workspace has no remote", what).
-		WithHint("write remote: {url: file:///folder} (or s3://bucket/prefix, https://host/prefix) into %s", workspace.Name)
+		WithHint("write remote: {url: file:///folder} (or sftp://host/folder, s3://bucket/prefix, https://host/prefix) into %s", workspace.Name)
 }
 
 // client opens the workspace's remote.
@@ -98,8 +104,8 @@ func (a *app) bucket(ctx context.Context, w *workspace.File) (remote.Bucket, err
 		return v
 	}
 	switch {
-	case at.Dir != "":
-		return dir.Open(at.Dir), nil
+	case at.Dir != "" || at.SSH != nil:
+		return folderBucket(at)
 	case at.Web != nil:
 		o := web.Options{Token: value(r.Token)}
 		return web.Open(at.Web, o), err
@@ -111,4 +117,37 @@ func (a *app) bucket(ctx context.Context, w *workspace.File) (remote.Bucket, err
 	}
 	b, err := s3.Open(o)
 	return b, fault.Wrap(fault.Recipe, err)
+}
+
+// folderBucket is a folder of this machine or of another, which take no settings of the workspace.
+func folderBucket(at remote.Address) (remote.Bucket, error) {
+	if at.SSH == nil {
+		return dir.Open(at.Dir), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, fault.New(fault.Network, "find the settings of ssh: %w", err)
+	}
+	return sftp.Open(sftp.Options{At: *at.SSH, Home: home, Agent: os.Getenv("SSH_AUTH_SOCK")}), nil
+}
+
+// placeBucket is what takes the place of the remote: a folder of this machine, by its path, or one that an address names.
+// The keys and tokens of the workspace are for its own remote, so no other kind of address will do.
+func placeBucket(place string) (remote.Bucket, error) {
+	if !strings.Contains(place, "://") {
+		folder, err := filepath.Abs(place)
+		if err != nil {
+			return nil, err
+		}
+		return dir.Open(folder), nil
+	}
+	at, err := remote.ParseAddress(place)
+	switch {
+	case err != nil:
+		return nil, fault.New(fault.Usage, "place of the results: %w", err)
+	case at.Dir == "" && at.SSH == nil:
+		return nil, fault.New(fault.Usage, "%s: want a folder, file:///folder or sftp://user@host/folder", place).
+			WithHint("other remotes need settings: write remote: {url: ...} into %s", workspace.Name)
+	}
+	return folderBucket(at)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ml/belay/dsl/workspace"
+	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/event/record"
 	"github.com/belay-ml/belay/engine/event/report"
@@ -97,9 +98,12 @@ func (a *app) run(ctx context.Context, recipe string, only []string, f runFlags)
 		return err
 	}
 	defer st.Close()
-	if opt.Remote, err = a.share(ctx, p.space, st, f.share); err != nil {
+	at, end, err := a.share(ctx, p.space, st, f.share)
+	if err != nil {
 		return err
 	}
+	defer end()
+	opt.Remote = at
 	opt.Secret = p.secrets.Lookup(ctx)
 	return a.execute(ctx, p, st, opt, f.params)
 }
@@ -167,7 +171,7 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 	}
 	end := ending{graph: p.graph, res: res, took: time.Since(began), err: runErr}
 	if rec != nil {
-		a.conclude(rec, dir, res, runErr)
+		a.conclude(p.graph, rec, dir, res, runErr)
 		run := rec.Run()
 		end.run, end.page = &run, filepath.Join(dir, record.ReportFile)
 	}
@@ -182,11 +186,11 @@ func (a *app) execute(ctx context.Context, p *project, st *store.Store, opt sche
 }
 
 // conclude writes the end of a run into its record and draws the report.
-func (a *app) conclude(rec *record.Recorder, dir string, res *sched.Result, runErr error) {
+func (a *app) conclude(g *engine.Graph, rec *record.Recorder, dir string, res *sched.Result, runErr error) {
 	adopt(rec, dir, res)
 	for i := range res.Nodes {
 		n := &res.Nodes[i]
-		rec.Update(n.ID, func(r *record.Node) { fill(r, n) })
+		rec.Update(n.ID, func(r *record.Node) { fill(g, r, n) })
 	}
 	err := rec.Finish(time.Now(), runErr)
 	if e := writeReport(filepath.Join(dir, record.ReportFile), rec.Run()); err == nil {

@@ -75,6 +75,11 @@ func showNodes(w io.Writer, nodes []*record.Node) error {
 			}
 		}
 		add("why", "", n.Why, "")
+		for _, t := range n.Gates {
+			if t.Says != n.Why {
+				add("gate", "", t.Says, t.Pos)
+			}
+		}
 		add("error", "", n.Error, n.Hint)
 		for i, at := range n.Attempts {
 			add("attempt", strconv.Itoa(i+1), oneLine(at.Error), contrast.Clock(at.Took))

@@ -113,22 +113,11 @@ func (a *app) stage(ctx context.Context, kind string, with []string, out string,
 	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
 		return fault.New(fault.Usage, "%s is not empty", out).WithHint("choose another --out, or remove it")
 	}
-	if err := os.MkdirAll(filepath.Dir(filepath.Clean(out)), 0o755); err != nil {
-		return err
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), ".belay-stage-")
+	st, remove, err := store.OpenFleeting(filepath.Dir(filepath.Clean(out)), !a.json, a.warn) // JSON tells the digests of the results
 	if err != nil {
 		return err
 	}
-	defer removeAll(tmp)
-	st, err := store.Open(tmp, a.warn)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	if !a.json { // which tells the digests of the results
-		st.Fleeting()
-	}
+	defer remove()
 	sink, finish := a.progress(nil)
 	res, err := sched.Run(ctx, g, st, sched.Options{CPU: cpus, Backend: backendClass, Belay: version()}, event.Tee(sink))
 	finish()
@@ -170,14 +159,4 @@ func writable(root string) error {
 		}
 		return os.Chmod(path, info.Mode().Perm()|0o200)
 	})
-}
-
-func removeAll(dir string) {
-	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			return os.Chmod(path, 0o755)
-		}
-		return nil
-	})
-	_ = os.RemoveAll(dir)
 }

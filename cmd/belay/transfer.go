@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/remote"
-	"github.com/belay-ml/belay/engine/remote/dir"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -52,9 +50,9 @@ type result struct {
 	bytes int64
 }
 
-// both opens the store and the remote of a workspace, or a folder that takes its place.
-func (a *app) both(ctx context.Context, w *workspace.File, folder, what string) (*store.Store, *remote.Client, error) {
-	if w.Remote.URL == "" && folder == "" {
+// both opens the store and the remote of a workspace, or a place that stands for it.
+func (a *app) both(ctx context.Context, w *workspace.File, place, what string) (*store.Store, *remote.Client, error) {
+	if w.Remote.URL == "" && place == "" {
 		return nil, nil, noRemote(what)
 	}
 	st, err := a.store(w)
@@ -62,10 +60,13 @@ func (a *app) both(ctx context.Context, w *workspace.File, folder, what string) 
 		return nil, nil, err
 	}
 	var c *remote.Client
-	if folder == "" {
+	if place == "" {
 		c, err = a.client(ctx, w, st)
-	} else if folder, err = filepath.Abs(folder); err == nil {
-		c = remote.New(dir.Open(folder), st, remote.Options{Parallel: w.Remote.Parallel})
+	} else {
+		var b remote.Bucket
+		if b, err = placeBucket(place); err == nil {
+			c = remote.New(b, st, remote.Options{Parallel: w.Remote.Parallel})
+		}
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, st.Close())

@@ -7,7 +7,7 @@
 //
 // # Ref
 //
-// One stage reads another: through an expression, a matrix taken over, or `needs`.
+// One stage reads another: through an expression of `with` or `when`, a matrix taken over, or `needs`.
 //
 // # Invariants
 //

@@ -15,7 +15,8 @@ import (
 type Ref struct {
 	To   int // index in Recipe.Stages
 	At   pos.Span
-	Data bool // in an expression of `with`, not in `needs` or `matrix`
+	Data bool // in an expression of `with`, not in `when`, `needs` or `matrix`
+	When bool // in `when`, which may read the numbers of a stage
 	// Keyed says that more than the ports may be read: an instance by its cell, as in sft['seed=1'].
 	Keyed bool
 }
@@ -51,6 +52,9 @@ func Refs(r *ast.Recipe, exprs Exprs) [][]Ref {
 		Uses(s.With, exprs, func(u expr.Use, at pos.Span) {
 			add(u.Chain[0], Ref{At: at, Data: true, Keyed: Keyed(u)})
 		})
+		Condition(s.When, exprs, func(u expr.Use, at pos.Span) {
+			add(u.Chain[0], Ref{At: at, When: true, Keyed: Keyed(u)})
+		})
 		if name, ok := MatrixOf(s.Matrix, exprs); ok {
 			add(name, Ref{At: s.Matrix.Span})
 		}
@@ -80,6 +84,19 @@ func Uses(n *ast.Node, exprs Exprs, visit func(u expr.Use, at pos.Span)) {
 			}
 		}
 	})
+}
+
+// Condition visits the names that a `when` uses, and where. Its text is an expression, with or without ${ }.
+func Condition(n *ast.Node, exprs Exprs, visit func(u expr.Use, at pos.Span)) {
+	switch {
+	case n == nil || n.Kind != ast.Text:
+	case expr.Holds(n.Text):
+		Uses(n, exprs, visit)
+	default:
+		for _, u := range exprs.Parse(n.Text).Uses {
+			visit(u, n.Within(-1, u.From, u.To))
+		}
+	}
 }
 
 // MatrixOf is the stage whose cells `matrix: "${other.matrix}"` takes over.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/check"
@@ -42,9 +43,10 @@ type shared struct {
 	reads     int
 	volume    int // values made so far, long texts as several
 	expanded  int
-	counted   int  // findings that were looked at
-	errors    int  // among them
-	full      bool // a bound is passed, and was reported
+	deciding  sync.Mutex // held by gates while they decide
+	counted   int        // findings that were looked at
+	errors    int        // among them
+	full      bool       // a bound is passed, and was reported
 }
 
 // builder holds a recipe while it becomes a graph, or a part of one.
@@ -64,7 +66,7 @@ type builder struct {
 	env       map[string]string // what commands get
 	parallel  map[string]layoutField
 	literal   bool        // values are taken as they stand: no expressions
-	settled   *expr.Scope // of `when` and settings
+	settled   *expr.Scope // of settings
 	axes      *expr.Scope // of `matrix`
 	open      *expr.Scope // of `with`
 
@@ -74,23 +76,25 @@ type builder struct {
 // stage is a stage of the recipe on its way.
 type stage struct {
 	*ast.Stage
-	index    int
-	kind     *kind  // nil when unknown, or when the stage uses a recipe
-	sub      *block // the recipe that it uses
-	ready    bool   // instances are complete
-	broken   bool   // instances are not to be trusted
-	axes     []string
-	matrixed bool
-	cells    []cell
-	insts    []*instance
-	byCell   map[string]*instance // made when first needed
-	anyFails bool                 // an instance's ports are not known
-	nodes    []int                // of all instances; made when first needed
-	shape    []field              // what every instance has; made when first needed
-	reads    map[*stage]bool      // the stages its expressions name; true: maybe single instances of them
-	all      map[string]any       // what the name means to a reader that gets all instances; made once
-	scope    *scoped              // of `with`
-	plain    *scoped              // of `when` and settings: no stages
+	index     int
+	kind      *kind  // nil when unknown, or when the stage uses a recipe
+	sub       *block // the recipe that it uses
+	ready     bool   // instances are complete
+	broken    bool   // instances are not to be trusted
+	axes      []string
+	matrixed  bool
+	cells     []cell
+	insts     []*instance
+	byCell    map[string]*instance // made when first needed
+	anyFails  bool                 // an instance's ports are not known
+	nodes     []int                // of all instances; made when first needed
+	shape     []field              // what every instance has; made when first needed
+	reads     map[*stage]bool      // the stages its expressions name; true: maybe single instances of them
+	all       map[string]any       // what the name means to a reader that gets all instances; made once
+	scope     *scoped              // of `with`
+	plain     *scoped              // of settings: no stages
+	gates     map[*stage]bool      // the stages that its `when` reads, as reads
+	condition *scoped              // of `when`; made when first needed
 }
 
 // instance is one cell of a stage.
@@ -123,6 +127,7 @@ func (b *builder) build() {
 				s.reads[t] = s.reads[t] || ref.Keyed
 			}
 		}
+		s.gates = b.gatesOf(b.block.refs[i])
 		b.stage(s)
 	}
 }

@@ -174,6 +174,13 @@ func dump(g *engine.Graph) string {
 		if n.Off != "" {
 			fmt.Fprintf(&b, "  off: %s\n", n.Off)
 		}
+		for _, t := range n.Gates {
+			var reads []any
+			for _, o := range t.Reads {
+				reads = append(reads, show(o))
+			}
+			fmt.Fprintf(&b, "  gate: %s at %s reads %s\n", t.Text, t.Pos, line(reads))
+		}
 		if n.Retry.Max != 0 || n.Timeout != 0 || n.NoCache || n.Resources.CPU != 0 {
 			fmt.Fprintf(&b, "  retries %d timeout %s nocache %v cpu %d\n", n.Retry.Max, n.Timeout, n.NoCache, n.Resources.CPU)
 		}

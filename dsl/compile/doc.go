@@ -21,6 +21,19 @@
 // directory. A stage with the fields tp, pp, ep or vpp takes those that the recipe's `parallel` writes and its
 // own `with` does not.
 //
+// # Gates
+//
+// A `when` may read the numbers of other stages, ${evaluate.metrics.acc > 0.4}: STAGE.PORT.NAME, where the port is of kind
+// metrics; in a used recipe also params.NAME.acc of a parameter that is an artifact. It is tried without the numbers first:
+// what is known already may decide it. Otherwise it becomes a gate of the node (engine.Gate), which comes after the stages
+// that it reads. A number is a float; a name that its stage declares (artifact.Port.Metrics) is checked. With a matrix the rules for
+// references hold: the number of the same cell, sft['seed=1'].metrics.loss of one, and of all a list: any(sft.metrics, .loss < 2).
+// A `when` on a stage that uses a recipe is a gate of all its nodes.
+//
+// Numbers stand nowhere else: a parameter is part of a key, and keys are known before anything runs as far as digests are.
+// `matrix` and settings are known before that. Lists over a matrix are lists of what is on when the recipe is compiled; those
+// that gates switch off later are left out of input fields (engine.Output.Cell), while expressions have counted them.
+//
 // # Recipes that stages use
 //
 // `uses: ./other.yaml` is relative to the file it is written in. Each cell of the stage is one expansion, whose nodes are

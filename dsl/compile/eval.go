@@ -171,27 +171,48 @@ func (b *builder) joined(f frame, n *ast.Node, parts []expr.Part) (any, bool) {
 
 // expression compiles a part once a scope and runs it. want is as in expr.Compile.
 func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) (any, bool) {
-	parsed := b.exprs.Parse(part.Source)
-	lead, nth := expr.Lead, part.Nth
-	if nth < 0 {
-		lead = 0
-	}
-	report := func(p expr.Problem) bool {
-		b.diags.Errorf(n.Within(nth, lead+p.From, lead+p.To), p.Hint, "%s", p.Summary)
-		return false
-	}
+	report := func(p expr.Problem) bool { return b.problem(n, part, p) }
 	if f.secrets {
-		name, at, p := parsed.Secret()
+		name, at, p := b.exprs.Parse(part.Source).Secret()
 		if p != nil {
 			return nil, report(*p)
 		}
 		if name != "" {
-			b.secret(n.Within(nth, lead+at.From, lead+at.To), name)
+			b.secret(n.Within(part.Nth, expr.Lead+at.From, expr.Lead+at.To), name)
 			return secret.Named(name), true
 		}
 	}
+	prog, ok := b.program(f, n, part, want)
+	if !ok {
+		return nil, false
+	}
+	v, p := prog.Run(f.values)
+	if p != nil {
+		return nil, report(*p)
+	}
+	if x, isFloat := v.(float64); isFloat && (math.IsNaN(x) || math.IsInf(x, 0)) {
+		return nil, report(expr.Problem{To: len([]rune(part.Source)), Summary: "the result is not a finite number"})
+	}
+	b.volume += weight(v) + prog.Steps()/4
+	return v, true
+}
+
+// problem reports what is wrong with an expression, and says false.
+func (b *builder) problem(n *ast.Node, part expr.Part, p expr.Problem) bool {
+	lead := expr.Lead
+	if part.Nth < 0 {
+		lead = 0
+	}
+	b.diags.Errorf(n.Within(part.Nth, lead+p.From, lead+p.To), p.Hint, "%s", p.Summary)
+	return false
+}
+
+// program compiles a part once a scope, and checks that its names have values. ok is false when a mistake was reported.
+func (b *builder) program(f frame, n *ast.Node, part expr.Part, want string) (prog *expr.Program, ok bool) {
+	parsed := b.exprs.Parse(part.Source)
+	report := func(p expr.Problem) bool { return b.problem(n, part, p) }
 	key := want + "\x00" + part.Source
-	prog := f.programs[key]
+	prog = f.programs[key]
 	if prog == nil {
 		common := key + "\x00" + f.Signature(parsed)
 		if prog = b.programs[common]; prog == nil {
@@ -209,7 +230,7 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 	if prog == nil {
 		return nil, false
 	}
-	ok := true
+	ok = true
 	for _, u := range parsed.Uses {
 		at := expr.Problem{From: u.From, To: u.To}
 		switch name := u.Chain[0]; {
@@ -228,15 +249,7 @@ func (b *builder) expression(f frame, n *ast.Node, part expr.Part, want string) 
 	if !ok {
 		return nil, false
 	}
-	v, p := prog.Run(f.values)
-	if p != nil {
-		return nil, report(*p)
-	}
-	if x, isFloat := v.(float64); isFloat && (math.IsNaN(x) || math.IsInf(x, 0)) {
-		return nil, report(expr.Problem{To: len([]rune(part.Source)), Summary: "the result is not a finite number"})
-	}
-	b.volume += weight(v) + prog.Steps()/4
-	return v, true
+	return prog, true
 }
 
 // weight is how many values a list or map holds.
@@ -339,44 +352,6 @@ func (b *builder) sourceOf(c cell, n *ast.Node, steps int) (from *ast.Node, move
 		from, _ = b.sourceOf(c, at, steps+1)
 	}
 	return from, true
-}
-
-// condition evaluates `when`: true, false, or text that is an expression with or without ${ }.
-func (b *builder) condition(f frame, n *ast.Node) (on bool, text string, ok bool) {
-	switch n.Kind {
-	case ast.Bool:
-		return n.Bool, n.Text, true
-	case ast.Text:
-	default:
-		b.diags.Errorf(n.Span, "write a condition such as \"params.iters > 0\"", "when wants a condition, have %s", n.Kind)
-		return false, "", false
-	}
-	part := expr.Part{Source: n.Text, IsExpr: true, Nth: -1}
-	if expr.Holds(n.Text) {
-		parts, nth, p := b.split(n)
-		if p != nil {
-			b.diags.Errorf(n.Within(nth, p.From, p.To), p.Hint, "%s", p.Summary)
-			return false, "", false
-		}
-		if part, ok = expr.Whole(parts); !ok {
-			b.diags.Errorf(n.Span, "the whole of when is one expression: leave out ${ }", "when mixes text and expressions")
-			return false, "", false
-		}
-	}
-	if strings.TrimSpace(part.Source) == "" {
-		b.diags.Errorf(n.Span, "write a condition such as \"params.iters > 0\"", "when is empty")
-		return false, "", false
-	}
-	v, ok := b.expression(f, n, part, "bool")
-	if !ok {
-		return false, "", false
-	}
-	on, isBool := v.(bool)
-	if !isBool {
-		b.diags.Errorf(n.Span, "", "want a condition, have %s", words(v))
-		return false, "", false
-	}
-	return on, strings.TrimSpace(part.Source), true
 }
 
 // noteFrom adds where a value was written when that is elsewhere than the subject.

@@ -204,10 +204,7 @@ func (b *builder) stageOf(list []any) *stage {
 
 func (w *inputs) artifact(f *param.Field, path string, t expr.Target, node *ast.Node) (any, bool) {
 	if off := w.b.graph.Nodes[t.Node].Off; off != "" && *w.off == "" {
-		*w.off = fmt.Sprintf("reads %s, which is off", t.ID)
-		if !strings.HasPrefix(off, "reads ") {
-			*w.off += " (" + off + ")"
-		}
+		*w.off = engine.ReadsOff(t.ID, off)
 	}
 	if len(f.Kinds) > 0 && !slices.ContainsFunc(f.Kinds, func(want artifact.Kind) bool { return artifact.Accepts(want, t.Kind) }) {
 		var kinds []string
@@ -218,7 +215,7 @@ func (w *inputs) artifact(f *param.Field, path string, t expr.Target, node *ast.
 		return nil, false
 	}
 	w.b.reads++
-	return engine.Output{Node: t.Node, Port: t.Port, Sub: t.Sub}, true
+	return engine.Output{Node: t.Node, Port: t.Port, Sub: t.Sub, Cell: t.Listed}, true
 }
 
 // makers is a hint: stage kinds that take an artifact of one kind and make one of the wanted kinds.

@@ -21,7 +21,7 @@ func (b *builder) instance(s *stage, c cell) {
 	s.insts = append(s.insts, in)
 	n := engine.Node{ID: in.id, Name: b.nameOf(s), Cell: b.cellOf(c), Pos: s.NameAt.String(), Env: b.env}
 	if b.use != nil {
-		in.off = b.use.off
+		in.off, n.Gates = b.use.off, b.use.base.Gates
 	}
 	plain := b.values
 	if s.matrixed {
@@ -30,9 +30,7 @@ func (b *builder) instance(s *stage, c cell) {
 	}
 	pf := frame{scoped: s.plain, values: plain, cell: c}
 	if s.When != nil {
-		if on, text, ok := b.condition(pf, s.When); ok && !on && in.off == "" {
-			in.off = fmt.Sprintf("when: %s is false", text)
-		}
+		b.when(s, in, pf, &n)
 	}
 	b.settings(s, pf, &n)
 	n.Needs = b.needed(s, c)

@@ -152,7 +152,7 @@ func (b *builder) plainScope(noStages string) *expr.Scope {
 
 // scopes makes what the scopes of all stages have in common.
 func (b *builder) scopes() {
-	b.settled = b.plainScope("when and settings are known before any stage runs, so they cannot read one")
+	b.settled = b.plainScope("settings are known before any stage runs, so they cannot read one; `when` may read its numbers")
 	b.axes = b.plainScope("a matrix cannot read stages; ${stage.matrix} takes over another's")
 	b.axes.Absent["matrix"] = "a matrix cannot read itself"
 	b.open = &expr.Scope{Vars: make(map[string]*expr.Var, len(b.stages)), Outer: &expr.Scope{Vars: b.vars, Absent: b.absent}}
@@ -170,7 +170,7 @@ func (b *builder) stageScope(s *stage) *expr.Scope {
 		sc.Absent["matrix"] = "the stage has no `matrix:`"
 	}
 	for t, keyed := range s.reads {
-		sc.Vars[t.Name] = stageVar(s, t, keyed)
+		sc.Vars[t.Name] = stageVar(s, t, keyed, artifactVar)
 	}
 	return sc
 }
@@ -221,8 +221,16 @@ func (s *stage) common() []field {
 	return s.shape
 }
 
-// stageVar is the type of stage t in stage s.
-func stageVar(s, t *stage, keyed bool) *expr.Var {
+// artifactVar is the type of a port: of v in one instance, or of a list of them.
+func artifactVar(v any, list bool) *expr.Var {
+	if _, many := v.([]any); list || many {
+		return expr.Artifacts()
+	}
+	return expr.Artifact()
+}
+
+// stageVar is the type of stage t in stage s. of gives that of a port.
+func stageVar(s, t *stage, keyed bool, of func(v any, list bool) *expr.Var) *expr.Var {
 	if !t.ready || t.broken || len(t.insts) == 0 || t.anyFails {
 		return expr.Unknown()
 	}
@@ -234,21 +242,18 @@ func stageVar(s, t *stage, keyed bool) *expr.Var {
 	for _, f := range t.common() {
 		switch {
 		case list || f.many && !f.mixed:
-			fields[f.name] = expr.Artifacts()
+			fields[f.name] = of(nil, true)
 		case f.mixed:
 			fields[f.name] = expr.Unknown()
 		default:
-			fields[f.name] = expr.Artifact()
+			fields[f.name] = of(t.insts[0].value(f.name), false)
 		}
 	}
 	if t.matrixed && keyed {
 		for _, in := range t.insts {
 			one := map[string]*expr.Var{}
 			for _, name := range in.names() {
-				one[name] = expr.Artifact()
-				if _, many := in.value(name).([]any); many {
-					one[name] = expr.Artifacts()
-				}
+				one[name] = of(in.value(name), false)
 			}
 			fields[in.cell.key()] = expr.Record(in.id, one)
 		}
@@ -258,12 +263,15 @@ func stageVar(s, t *stage, keyed bool) *expr.Var {
 
 // cellValues are the values of a stage's names in one cell. Stages of which the cell has no instance are
 // missing; expression reports who uses them.
-func (b *builder) cellValues(s *stage, c cell) expr.Values {
+func (b *builder) cellValues(s *stage, c cell) expr.Values { return b.valuesOf(s, s.reads, c) }
+
+// valuesOf is cellValues of those stages that reads has.
+func (b *builder) valuesOf(s *stage, reads map[*stage]bool, c cell) expr.Values {
 	values := maps.Clone(b.values)
 	if s.matrixed {
 		values.Set("matrix", c.values())
 	}
-	for t, keyed := range s.reads {
+	for t, keyed := range reads {
 		if !t.ready || t.broken {
 			continue
 		}
@@ -296,10 +304,13 @@ func (b *builder) everything(s *stage) map[string]any {
 	for _, f := range s.common() {
 		var all []any
 		for _, in := range s.insts {
-			if list, many := in.value(f.name).([]any); many {
-				all = append(all, list...)
-			} else {
-				all = append(all, in.value(f.name))
+			switch v := in.value(f.name).(type) {
+			case []any:
+				all = append(all, v...)
+			case expr.Ref:
+				all = append(all, expr.Listed(v))
+			default:
+				all = append(all, v)
 			}
 		}
 		off := func(v any) bool {

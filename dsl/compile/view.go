@@ -33,21 +33,25 @@ type CellValue struct {
 	Value any // as expr.Program gives it
 }
 
-// Eval types an expression in the scope of a stage's `with`, and gives its value where that is known without running
-// anything. Only stages that the stage reads are in scope.
-func (v *View) Eval(name, source string) (Value, bool) {
+// Eval types an expression in the scope of a stage's `with`, or of its `when`, and gives its value where that is known
+// without running anything. Only stages that the stage reads there are in scope.
+func (v *View) Eval(name, source string, when bool) (Value, bool) {
 	s := v.b.byName[name]
 	if s == nil || s.scope == nil {
 		return Value{}, false
 	}
-	prog, problems := expr.Compile(expr.Parse(source), s.scope.Scope, "")
+	scope, reads := s.scope, s.reads
+	if when {
+		scope, reads = v.b.conditionScope(s), s.gates
+	}
+	prog, problems := expr.Compile(expr.Parse(source), scope.Scope, "")
 	if len(problems) > 0 {
 		return Value{}, false
 	}
 	out := Value{Type: prog.Type(), Known: true}
 	for _, c := range s.cells {
-		x, p := prog.Run(v.b.cellValues(s, c))
-		if p != nil || x == nil {
+		x, p := prog.Run(v.b.valuesOf(s, reads, c))
+		if _, hasRef := findRef(x); p != nil || x == nil || when && hasRef {
 			return Value{Type: out.Type}, true
 		}
 		cell := CellValue{Value: x}

@@ -17,11 +17,12 @@ import (
 
 // Program is a checked expression.
 type Program struct {
-	source string
-	prog   *vm.Program
-	steps  *steps     // of predicates; nil when there are none
-	chain  []string   // when the expression is a path through maps, which needs no machine
-	typ    types.Type // of the chain
+	source  string
+	prog    *vm.Program
+	steps   *steps     // of predicates; nil when there are none
+	numbers *numbers   // nil when it reads no numbers of stages
+	chain   []string   // when the expression is a path through maps, which needs no machine
+	typ     types.Type // of the chain
 }
 
 // Compile checks names, then types. want is the type the expression must have: "" for any, or "bool".
@@ -46,6 +47,11 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 		count = new(steps)
 		opts = append(opts, count.options()...)
 	}
+	var nums *numbers
+	if scope.takesNumbers(parsed.roots) {
+		nums = new(numbers)
+		opts = append(opts, nums.options()...)
+	}
 	prog, err := lang.Compile(parsed.Source, opts...)
 	if err != nil {
 		p := problem(parsed.Source, err)
@@ -55,7 +61,7 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 		}
 		return nil, []Problem{p}
 	}
-	return &Program{source: parsed.Source, prog: prog, steps: count}, nil
+	return &Program{source: parsed.Source, prog: prog, steps: count, numbers: nums}, nil
 }
 
 // Steps is how often predicates ran in the last run.
@@ -112,6 +118,11 @@ func checkNames(parsed *Parsed, scope *Scope) []Problem {
 			if id == nil || locals[id.Value] {
 				return
 			}
+			if v := scope.artifact(chain[:len(chain)-1]); v != "" {
+				add(x.Property, "a number may stand in `when`; a parameter is part of the key, which is known before anything runs",
+					"%s is %s: what is in it is not known yet", strings.Join(chain[:len(chain)-1], "."), v)
+				return
+			}
 			if v, found := scope.find(chain); v != nil && found == len(chain)-1 {
 				name := chain[found]
 				add(x.Property, nearOf(name, v.fieldNames()), "%s", v.missing(name))
@@ -152,6 +163,9 @@ func (p *Program) Run(values Values) (any, *Problem) {
 	}
 	if p.steps != nil {
 		p.steps.left = maxSteps
+	}
+	if p.numbers != nil {
+		p.numbers.taken = nil
 	}
 	out, err := vm.Run(p.prog, map[string]any(values))
 	if err != nil {

@@ -12,6 +12,11 @@
 //
 // An artifact in an expression: opaque, so that an expression can choose among artifacts but not look inside.
 //
+// # Numbers
+//
+// What a stage wrote about its result, in conditions: a map of floats whose names may be known (Numbers). A name that is
+// not there is an error, also in == and !=. Later stands for numbers that are not there yet.
+//
 // # Secret
 //
 // ${secret.NAME} is opaque too, and more so: it is a whole expression or nothing. It is never compiled, so no

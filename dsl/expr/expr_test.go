@@ -84,7 +84,7 @@ func TestMistakesAreFoundWithTheirPlace(t *testing.T) {
 		{"now()", "now", "function now is not part of the language", "did you mean none?"},
 		{"fromJSON('1')", "fromJSON", "function fromJSON is not part of the language", ""},
 		{"params.name + 1", "+", "invalid operation: + (mismatched types string and int)", ""},
-		{"base.model.target", "target", "type an artifact has no field target", ""},
+		{"base.model.target", "target", "base.model is an artifact: what is in it is not known yet", ""},
 		{"base.model + 'x'", "+", "invalid operation: + (mismatched types an artifact and string)", ""},
 		{"len(params.iters)", "len", "invalid argument for len (type int)", ""},
 		{"文 + 1", "文", "unknown name 文", ""},

@@ -74,16 +74,16 @@ func common(items []any) *Var {
 
 func (v *Var) native() types.Type {
 	switch {
+	case v.typ != nil:
+		return v.typ
 	case v.Fields != nil:
 		m := make(types.Map, len(v.Fields))
 		for k, f := range v.Fields {
 			m[k] = f.native()
 		}
 		return m
-	case v.typ == nil:
-		return types.Any
 	}
-	return v.typ
+	return types.Any
 }
 
 // Scope is the names an expression may use.
@@ -151,6 +151,9 @@ func (v *Var) signature() string {
 			b.WriteString(strconv.Quote(name) + ":" + v.Fields[name].signature() + ",")
 		}
 		b.WriteByte('}')
+		if v.typ != nil {
+			b.WriteString(v.typ.String())
+		}
 		v.sign = b.String()
 	case v.typ == nil:
 		v.sign = "any"
@@ -177,6 +180,19 @@ func (s *Scope) find(chain []string) (v *Var, found int) {
 		v = next
 	}
 	return v, len(chain)
+}
+
+// artifact says in words that a chain leads to an artifact or a list of them, "" when it does not.
+func (s *Scope) artifact(chain []string) string {
+	v, ok := s.plain(chain)
+	switch {
+	case !ok || v.typ == nil:
+	case v.typ.Equal(types.TypeOf(Ref{})):
+		return "an artifact"
+	case v.typ.String() == types.Array(types.TypeOf(Ref{})).String():
+		return "a list of artifacts"
+	}
+	return ""
 }
 
 // plain says whether a chain leads through maps with known keys all the way, so that its types are right.

@@ -9,7 +9,10 @@ import (
 // Type is the expression's static type in the language's words: "int", "a list", "an artifact", "any value".
 func (p *Program) Type() string {
 	text := ""
-	if _, isMap := p.typ.(types.Map); isMap {
+	_, isMap := p.typ.(types.Map)
+	if p.typ != nil && strings.Contains(p.typ.String(), types.Extra) {
+		return map[bool]string{true: "numbers by name", false: "a list of numbers by name"}[isMap]
+	} else if isMap {
 		return "a map"
 	} else if p.chain != nil {
 		text = strings.Replace(p.typ.String(), "Array{", "[]", 1)

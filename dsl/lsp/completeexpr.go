@@ -78,9 +78,9 @@ func (c *completer) roots(s slot) {
 		}
 		c.add(itemKeyword, name, "", rootDocs()[name], name, 1)
 	}
-	if !s.bare && (inStage || s.field != nil) {
+	if inStage || s.field != nil {
 		for _, name := range c.stages() {
-			if name == c.stage {
+			if name == c.stage || s.bare && !slices.ContainsFunc(c.ports(name), holds) {
 				continue
 			}
 			rank := 1
@@ -147,6 +147,9 @@ func (c *completer) portsOf(stage string, s slot) {
 	}
 	for _, port := range c.ports(stage) {
 		rank := 0
+		if s.bare && !holds(port) {
+			continue
+		}
 		if s.field != nil && s.field.Type.IsInput() && !accepts(s.field, port) {
 			rank = 1
 		}
@@ -168,8 +171,11 @@ func (c *completer) deeper(names []string, s slot) {
 	case "model":
 		c.keysOf(c.project.value(names...))
 	default:
-		if len(names) == 2 && strings.Contains(names[1], "=") {
+		switch {
+		case len(names) == 2 && strings.Contains(names[1], "="):
 			c.portsOf(names[0], s)
+		case s.bare:
+			c.numbers(names)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func (p *project) innerAt(off int) []location {
 	if at.Value == nil {
 		return nil
 	}
-	for _, x := range expressions(at.Value, false) {
+	for _, x := range expressions(at.Value, len(keys) == 3 && keys[0] == "stages" && keys[2] == "when") {
 		for _, u := range scan(x.source).uses {
 			for i, part := range u.parts {
 				if i > 0 && x.from+part.from <= off && off <= x.from+part.to {

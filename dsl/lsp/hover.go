@@ -32,7 +32,7 @@ func (p *project) hover(off int) (text string, from, to int) {
 				if len(keys) > 1 && keys[0] == "stages" {
 					stage = keys[1]
 				}
-				return p.hoverExpr(x, off, stage)
+				return p.hoverExpr(x, off, stage, bare)
 			}
 		}
 	}
@@ -107,7 +107,7 @@ func (p *project) recipeDoc(name string) string {
 }
 
 // hoverExpr is about the name in an expression that an offset touches, else about all of it.
-func (p *project) hoverExpr(x stretch, off int, stage string) (text string, from, to int) {
+func (p *project) hoverExpr(x stretch, off int, stage string, when bool) (text string, from, to int) {
 	sc := scan(x.source)
 	for _, u := range append(sc.uses, use{parts: sc.chain}) {
 		for i, part := range u.parts {
@@ -121,12 +121,12 @@ func (p *project) hoverExpr(x stretch, off int, stage string) (text string, from
 			}
 			text = p.nameDoc(u, i, stage)
 			if !u.call {
-				text = strings.TrimSpace(text + p.valueDoc(source, stage))
+				text = strings.TrimSpace(text + p.valueDoc(source, stage, when))
 			}
 			return text, x.from + part.from, x.from + part.to
 		}
 	}
-	return strings.TrimSpace(p.valueDoc(x.source, stage)), x.from, x.to
+	return strings.TrimSpace(p.valueDoc(x.source, stage, when)), x.from, x.to
 }
 
 // nameDoc is what the first i+1 names of a use stand for.
@@ -170,6 +170,9 @@ func (p *project) nameDoc(u use, i int, stage string) string {
 	if strings.Contains(names[1], "=") && len(names) == 2 {
 		return "instance **" + names[1] + "** of " + p.stageDoc(root)
 	}
+	if text := p.numberDoc(names); text != "" {
+		return text
+	}
 	if port, ok := p.port(names); ok && p.isStage(root) {
 		return p.portDoc(root, port)
 	}
@@ -186,13 +189,13 @@ func (p *project) secretFrom(name string) string {
 	return " from the environment variable of its name"
 }
 
-// valueDoc is an expression's type and, where it is known without running anything, its value.
-func (p *project) valueDoc(source, stage string) string {
+// valueDoc is an expression's type and, where it is known without running anything, its value. when says that it stands in a `when`.
+func (p *project) valueDoc(source, stage string, when bool) string {
 	view := p.s.view(p.files[0])
 	if view == nil {
 		return ""
 	}
-	v, ok := view.Eval(stage, source)
+	v, ok := view.Eval(stage, source, when)
 	if !ok || v.Type == "a map" || strings.HasPrefix(v.Type, "map[") {
 		return ""
 	}

@@ -33,7 +33,7 @@ func stageDocs() map[string]string {
 	return map[string]string{
 		"uses":      "The stage kind, or a recipe file that is used as one stage.",
 		"with":      "Its parameters.",
-		"when":      "A condition over params, matrix, model, parallel and env. When it is false the stage is off, and so is who reads it.",
+		"when":      "A condition over params, matrix, model, parallel and env, and over the numbers of earlier stages: `evaluate.metrics.acc > 0.4` is decided when evaluate has ended. When it is false the stage is off, and so is who reads it.",
 		"matrix":    "Axes, `{seed: [1, 2]}`: every combination is an instance. `zip` has axes that go side by side, `include` and `exclude` add and remove combinations; `\"${other.matrix}\"` takes over those of another stage.",
 		"needs":     "Stages to wait for without reading them.",
 		"on":        "The target it runs on.",

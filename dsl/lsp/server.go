@@ -14,6 +14,7 @@ import (
 	"github.com/belay-ml/belay/dsl/compile"
 	"github.com/belay-ml/belay/dsl/lsp/internal/rpc"
 	"github.com/belay-ml/belay/dsl/workspace"
+	"github.com/belay-ml/belay/engine/metric"
 	"github.com/belay-ml/belay/engine/param"
 )
 
@@ -29,8 +30,10 @@ type Options struct {
 	Version string          // of the program, for the client's log
 	// Secret is compile.Options.Secret for the recipes of a workspace; nil knows none.
 	Secret func(*workspace.File) func(name string) (ok bool, why string)
-	Log    func(text string)                    // told of panics and of what the client does wrong; nil drops it
-	After  func(time.Duration) <-chan time.Time // nil is time.After
+	// Numbers gives what a port of an instance held when the recipe at path, of that name, ran last; nil knows none.
+	Numbers func(path, recipe, node, port string) metric.Set
+	Log     func(text string)                    // told of panics and of what the client does wrong; nil drops it
+	After   func(time.Duration) <-chan time.Time // nil is time.After
 }
 
 // Server is one conversation with a client.

@@ -186,7 +186,7 @@ func stage(kinds []string, byKind []any) object {
 		"properties": object{
 			"uses":      object{"anyOf": []any{object{"enum": kinds}, object{"type": "string", "pattern": `^\.{0,2}/|\.ya?ml$`}}, "description": "the stage kind, or the path of a recipe"},
 			"with":      object{"type": []string{"object", "null"}, "description": "its parameters"},
-			"when":      object{"type": []string{"boolean", "string", "null"}, "description": "a condition over params, matrix, model, parallel and env"},
+			"when":      object{"type": []string{"boolean", "string", "null"}, "description": "a condition over params, matrix, model, parallel and env, and over the numbers of earlier stages: evaluate.metrics.acc > 0.4"},
 			"matrix":    object{"anyOf": []any{expression(), object{"type": "null"}, object{"type": "object", "minProperties": 1, "properties": object{"zip": zip, "include": maps, "exclude": maps}, "additionalProperties": object{"anyOf": []any{object{"type": "array", "minItems": 1}, expression()}}}}, "description": "axes whose every combination is an instance; ${stage.matrix} takes over another's"},
 			"needs":     object{"anyOf": []any{object{"type": "string"}, object{"type": "array", "items": object{"type": "string"}}, object{"type": "null"}}, "description": "stages to wait for without reading them"},
 			"on":        object{"type": []string{"string", "null"}, "description": "the target it runs on"},

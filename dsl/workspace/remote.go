@@ -45,6 +45,8 @@ func checkRemote(root *ast.Node, l *diag.List) {
 		kind = "s3"
 	case a.Web != nil:
 		kind = "http"
+	case a.SSH != nil:
+		kind = "sftp"
 	}
 	for _, p := range r.Value.Pairs {
 		if want := kindOf[p.Key.Text]; want != "" && want != kind {

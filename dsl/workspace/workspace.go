@@ -34,7 +34,7 @@ type File struct {
 
 // Remote is where results are shared. An empty URL is no remote.
 type Remote struct {
-	URL       string `yaml:"url" doc:"file:///folder, s3://bucket/prefix, http://host/prefix or https://host/prefix"`
+	URL       string `yaml:"url" doc:"file:///folder, sftp://user@host/folder (?identity=FILE names a key), s3://bucket/prefix, http://host/prefix or https://host/prefix"`
 	Push      bool   `yaml:"push" default:"true" doc:"share results after a stage succeeded"`
 	Pull      bool   `yaml:"pull" default:"true" doc:"look for a result before computing it"`
 	Endpoint  string `yaml:"endpoint" doc:"address of an S3 server that is not Amazon's: http://127.0.0.1:7070"`

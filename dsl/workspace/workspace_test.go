@@ -91,11 +91,15 @@ func TestMistakesHaveTheirPlace(t *testing.T) {
 		"secrets: {A: {file: ''}}":           "belay.yaml:1:11: secret A does not say where it comes from",
 		"resources: {memory: 8 apples}":      "belay.yaml:1:21: resources.memory: want a size such as 500MB or 8GiB, have \"8 apples\"",
 		"gc: {max_size: -1GB}":               "belay.yaml:1:16: gc.max_size: want a size such as 500MB or 8GiB, have \"-1GB\"",
-		"remote: {url: ftp://x/y}":           "belay.yaml:1:15: address of the remote: want file:///folder, s3://bucket/prefix",
+		"remote: {url: ftp://x/y}":           "belay.yaml:1:15: address of the remote: want file:///folder, sftp://user@host/folder, s3://bucket/prefix",
 		"remote: {url: https://u:pw@host/x}": "belay.yaml:1:15: address of the remote: no user or password in an address",
 		"remote: {url: file://shared/x}":     "belay.yaml:1:15: address of the remote: \"shared/x\" is no absolute folder",
 		"remote: {url: s3://B/x}":            "belay.yaml:1:15: address of the remote: \"B\" is no name of a bucket",
 		"remote: {url: file:///x, token: T}": "belay.yaml:1:26: token is for an http remote, this is file:///x",
+		"remote: {url: sftp://me:pw@h/x}":    "belay.yaml:1:15: address of the remote: no password in an address: sftp logs in with a key",
+		"remote: {url: sftp://h}":            "belay.yaml:1:15: address of the remote: no folder: write sftp://h/folder",
+		"remote: {url: sftp:///x}":           "belay.yaml:1:15: address of the remote: no host",
+		"remote: {url: ssh://h/x, token: T}": "belay.yaml:1:26: token is for an http remote, this is ssh://h/x",
 		"remote: {push: false}":              "belay.yaml:1:1: the remote has settings and no url",
 	} {
 		f, problems := load(t, text)

@@ -13,7 +13,7 @@ const (
 	TokenIndex  Kind = "token-index"         // folder of Megatron .bin/.idx pairs and their manifest
 	Megatron    Kind = "megatron-checkpoint" // iter_*/mp_rank_* directories with their tracker
 	LoRA        Kind = "lora"                // adapter weights
-	Metrics     Kind = "metrics"             // folder with metrics.json and its curves
+	Metrics     Kind = "metrics"             // folder with metrics.json (package metric) and its curves
 	Text        Kind = "text"                // a text or JSON-lines file
 	Dir         Kind = "dir"                 // any file or folder
 	Unspecified Kind = ""
@@ -46,6 +46,8 @@ type Port struct {
 	// Path is where the port lies below the stage's output directory; "" means a directory or file of
 	// the port's name. Two ports may share a path ("." is the whole output).
 	Path string
+	// Metrics are the numbers that a port of kind metrics is known to hold; nil when that is known only when it is there.
+	Metrics []string
 }
 
 // Rel is the port's place below the stage's output directory.

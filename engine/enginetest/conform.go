@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/metric"
 	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/sched"
 	"github.com/belay-ml/belay/engine/store"
@@ -111,7 +113,23 @@ func once(t *testing.T, s engine.Stage, c Case, cpu int) *store.Record {
 	for _, p := range left {
 		t.Errorf("written outside the output directory: %s", p)
 	}
-	return res.Nodes[0].Record
+	rec := res.Nodes[0].Record
+	numbers(t, s, rec)
+	return rec
+}
+
+// numbers checks that ports hold the numbers that they are declared to hold: conditions of recipes are checked by them.
+func numbers(t *testing.T, s engine.Stage, rec *store.Record) {
+	t.Helper()
+	for _, p := range s.Describe().Outputs {
+		if p.Metrics == nil {
+			continue
+		}
+		set, err := metric.Read(rec.Path(p.Name))
+		if d := cmp.Diff(slices.Sorted(slices.Values(p.Metrics)), set.Names()); d != "" || err != nil {
+			t.Errorf("port %s: %v, numbers declared and written:\n%s", p.Name, err, d)
+		}
+	}
 }
 
 func caseGraph(s engine.Stage, c Case) *engine.Graph {

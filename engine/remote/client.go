@@ -54,6 +54,14 @@ func New(b Bucket, st *store.Store, o Options) *Client {
 // String names the bucket.
 func (c *Client) String() string { return c.bucket.String() }
 
+// Close ends what the bucket keeps open, such as a connection.
+func (c *Client) Close() error {
+	if b, ok := c.bucket.(io.Closer); ok {
+		return b.Close()
+	}
+	return nil
+}
+
 // Look finds the result of a key without its files; nil when there is none. Ports must be there as the stage has
 // them; nil asks for none.
 func (c *Client) Look(ctx context.Context, k key.Key, ports []artifact.Port) (*Result, error) {
@@ -65,7 +73,7 @@ func (c *Client) Look(ctx context.Context, k key.Key, ports []artifact.Port) (*R
 }
 
 func (c *Client) look(ctx context.Context, k key.Key, ports []artifact.Port) (*Result, error) {
-	name := resultName(k)
+	name := ResultName(k)
 	var r *Result
 	err := c.try(ctx, func() (bool, error) {
 		body, err := c.bucket.Get(ctx, name, 0)
@@ -73,12 +81,12 @@ func (c *Client) look(ctx context.Context, k key.Key, ports []artifact.Port) (*R
 			return false, err
 		}
 		defer body.Close()
-		data, err := io.ReadAll(io.LimitReader(body, maxResult+1))
+		data, err := io.ReadAll(io.LimitReader(body, MaxResult+1))
 		if err != nil {
 			return false, err
 		}
-		if len(data) > maxResult {
-			return false, Fail(ErrWrong, "read result: more than %d bytes", maxResult)
+		if len(data) > MaxResult {
+			return false, Fail(ErrWrong, "read result: more than %d bytes", MaxResult)
 		}
 		r, err = DecodeResult(k, ports, data)
 		return false, err
@@ -169,7 +177,7 @@ func (c *Client) explain(err error, format string, args ...any) error {
 	}
 	e := &fault.Error{Code: fault.Network, Err: fmt.Errorf("remote %s: %s: %w", c.bucket, fmt.Sprintf(format, args...), err)}
 	switch {
-	case errors.Is(err, ErrDenied):
+	case errors.Is(err, ErrDenied) && fault.HintOf(err) == "":
 		return e.WithHint("the remote's access is set in belay.yaml: keys or token of remote, or remote.push: false to read only")
 	case errors.Is(err, ErrDown):
 		e.Temporary = true

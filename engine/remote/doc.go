@@ -1,4 +1,5 @@
-// Package remote shares results between the workspaces of a team, through a folder, an S3 bucket or a web server.
+// Package remote shares results between the workspaces of a team, through a folder, one that ssh reaches, an S3
+// bucket or a web server.
 //
 //	Push: record -> blobs that the bucket lacks, small ones packed -> then the result under its key, first writer wins
 //	Pull: key -> result -> checked -> store.Import <- blobs that this store lacks, checked
@@ -14,7 +15,7 @@
 //
 // # Bucket
 //
-// Four calls on exact names, which dir, s3 and web implement. Nothing ever lists a remote: whether a blob is there is
+// Four calls on exact names, which dir, sftp, s3 and web implement. Nothing ever lists a remote: whether a blob is there is
 // a HEAD of its name.
 //
 // # Client

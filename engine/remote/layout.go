@@ -12,8 +12,9 @@ import (
 	"github.com/belay-ml/belay/engine/store"
 )
 
-func resultName(k key.Key) string       { return path.Join("v1", "ac", string(k)) }
-func blobName(d artifact.Digest) string { return path.Join("v1", "cas", string(d)) }
+// ResultName and BlobName say where a result and bytes lie in a bucket.
+func ResultName(k key.Key) string       { return path.Join("v1", "ac", string(k)) }
+func BlobName(d artifact.Digest) string { return path.Join("v1", "cas", string(d)) }
 
 const (
 	packBelow = 256 << 10 // bytes: smaller files are packed
@@ -66,6 +67,27 @@ func split(all []store.Blob, below int64, n int) (alone []store.Blob, packs [][]
 		packs[i] = append(packs[i], b)
 	}
 	return alone, packs
+}
+
+// Object is a blob of a remote that a result needs, with what it holds, one after the other.
+type Object struct {
+	Name  string
+	Blobs []store.Blob
+}
+
+// Objects are all that a result needs but for itself.
+func (r *Result) Objects() []Object {
+	alone, packs := split(blobs(r.Manifest), r.Packs.Below, len(r.Packs.Digests))
+	out := make([]Object, 0, len(alone)+len(packs))
+	for _, b := range alone {
+		out = append(out, Object{BlobName(b.Digest), []store.Blob{b}})
+	}
+	for i, members := range packs {
+		if len(members) > 0 {
+			out = append(out, Object{BlobName(r.Packs.Digests[i]), members})
+		}
+	}
+	return out
 }
 
 func total(all []store.Blob) int64 {

@@ -25,7 +25,7 @@ func (c *Client) Pull(ctx context.Context, k key.Key, ports []artifact.Port, ev 
 		if errors.Is(err, store.ErrWrongBytes) {
 			err = Fail(ErrWrong, "%w", err)
 		}
-		c.blame(resultName(k), err)
+		c.blame(ResultName(k), err)
 		return nil, c.explain(err, "pull the result of key %s", k.Short())
 	}
 	return rec, nil
@@ -56,7 +56,7 @@ func (c *Client) fetch(ctx context.Context, r *Result, in *store.Intake, ev even
 // bytes from before, those may be to blame: once more from the start.
 func (c *Client) blob(ctx context.Context, b store.Blob, in *store.Intake, p *counter) error {
 	resumed := false
-	name := blobName(b.Digest)
+	name := BlobName(b.Digest)
 	get := func() (bool, error) {
 		have := in.Have(b)
 		resumed = have > 0
@@ -87,7 +87,7 @@ func (c *Client) blob(ctx context.Context, b store.Blob, in *store.Intake, p *co
 
 // pack brings the blobs of a pack that are missing.
 func (c *Client) pack(ctx context.Context, d artifact.Digest, members []store.Blob, in *store.Intake, p *counter) error {
-	name := blobName(d)
+	name := BlobName(d)
 	err := c.try(ctx, func() (bool, error) {
 		body, err := c.bucket.Get(ctx, name, 0)
 		if err != nil {

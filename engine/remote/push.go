@@ -35,7 +35,7 @@ func (c *Client) Push(ctx context.Context, rec *store.Record, ev event.Stage) (P
 
 func (c *Client) push(ctx context.Context, rec *store.Record, ev event.Stage) (out Pushed, err error) {
 	k := key.Key(rec.Key)
-	name := resultName(k)
+	name := ResultName(k)
 	there, err := c.look(ctx, k, nil)
 	switch {
 	case errors.Is(err, ErrWrong): // written anew
@@ -81,8 +81,8 @@ func (c *Client) push(ctx context.Context, rec *store.Record, ev event.Stage) (o
 	if err != nil {
 		return out, err
 	}
-	if len(text) > maxResult {
-		return out, fmt.Errorf("share result: its listing has %d bytes, %d can be shared", len(text), maxResult)
+	if len(text) > MaxResult {
+		return out, fmt.Errorf("share result: its listing has %d bytes, %d can be shared", len(text), MaxResult)
 	}
 	body := Bytes(text)
 	write := c.bucket.PutNew
@@ -117,7 +117,7 @@ func (c *Client) objects(ctx context.Context, rec *store.Record, all []store.Blo
 	alone, groups := split(all, below, n)
 	var out []object
 	for _, b := range alone {
-		out = append(out, object{blobName(b.Digest), file(b)})
+		out = append(out, object{BlobName(b.Digest), file(b)})
 	}
 	var packs Packs
 	for _, members := range groups {
@@ -135,7 +135,7 @@ func (c *Client) objects(ctx context.Context, rec *store.Record, all []store.Blo
 		d := artifact.Digest(hex.EncodeToString(h.Sum(nil)))
 		packs.Below, packs.Digests = below, append(packs.Digests, d)
 		if len(members) > 0 {
-			out = append(out, object{blobName(d), pack(files, d, total(members))})
+			out = append(out, object{BlobName(d), pack(files, d, total(members))})
 		}
 	}
 	return out, packs, nil

@@ -13,8 +13,8 @@ import (
 // resultFormat is the version of a result's JSON form.
 const resultFormat = 1
 
-// maxResult bounds the size of a result that is read: about a million files.
-const maxResult = 256 << 20
+// MaxResult bounds the size of a result that is read: about a million files.
+const MaxResult = 256 << 20
 
 // Result is what a remote holds under a key.
 type Result struct {

@@ -23,6 +23,7 @@ type instance struct {
 	inputs []input
 	deps   []int // all nodes that come before, data ones and others
 	data   []int // those whose output is read
+	gated  []int // those whose numbers its gates read
 	res    engine.Resources
 
 	params map[string]string // canonical, for the key
@@ -53,7 +54,7 @@ func newInstances(g *engine.Graph, o Options) ([]*instance, error) {
 			return nil, fmt.Errorf("graph: two nodes are called %s", n.ID)
 		}
 		ids[n.ID] = true
-		inst, err := newInstance(g, i, insts, o)
+		inst, err := newInstance(n, i, insts, o)
 		if err != nil {
 			return nil, &fault.Error{Code: fault.Recipe, Err: fmt.Errorf("stage %s: %w", n.ID, err)}
 		}
@@ -62,8 +63,7 @@ func newInstances(g *engine.Graph, o Options) ([]*instance, error) {
 	return insts, nil
 }
 
-func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*instance, error) {
-	n := &g.Nodes[index]
+func newInstance(n *engine.Node, index int, before []*instance, o Options) (*instance, error) {
 	in := &instance{node: n, spec: n.Stage.Describe()}
 	in.res = ask(in.spec.Resources, n.Resources)
 	var err error
@@ -124,7 +124,15 @@ func newInstance(g *engine.Graph, index int, before []*instance, o Options) (*in
 			return nil, fmt.Errorf("needs node %d, which does not come before", d)
 		}
 	}
-	in.deps = append(slices.Clone(in.data), n.Needs...)
+	for _, t := range n.Gates {
+		for _, from := range t.Reads {
+			if from.Node < 0 || from.Node >= index {
+				return nil, fmt.Errorf("gate reads node %d, which does not come before", from.Node)
+			}
+			in.gated = append(in.gated, from.Node)
+		}
+	}
+	in.deps = slices.Concat(in.data, in.gated, n.Needs)
 	slices.Sort(in.deps)
 	in.deps = slices.Compact(in.deps)
 	in.environment(o.Env)

@@ -61,6 +61,13 @@ func killGraph(dir string) *engine.Graph {
 		nodes = append(nodes, enginetest.Node(fmt.Sprint("n", i), concat, fmt.Sprint(i), i))
 	}
 	nodes = append(nodes, enginetest.Node("t1", tree, "1"), enginetest.Node("t2", tree, "2"))
+	// A gate that is open, one that is shut, and a list over both.
+	score := len(nodes)
+	open, shut := gated(enginetest.Node("cell[1]", concat, "open"), above(0.2, score)), gated(enginetest.Node("cell[2]", concat, "shut"), above(0.4, score))
+	open.Name, shut.Name = "cell", "cell"
+	all := enginetest.Node("all", concat, "")
+	all.Params["in"] = []any{engine.Output{Node: score + 1, Port: "out", Cell: true}, engine.Output{Node: score + 2, Port: "out", Cell: true}}
+	nodes = append(nodes, enginetest.Node("score", concat, `{"acc": 0.3}`), open, shut, all)
 	g := enginetest.Graph(nodes...)
 	for i := range nodes {
 		g.Outputs = append(g.Outputs, engine.Link{Name: nodes[i].ID, Node: i, Port: "out"})
@@ -197,7 +204,7 @@ func TestProcessesShareTheWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if runs := strings.Count(string(log), "\n"); runs != killNodes+3 {
-		t.Errorf("%d runs of %d stages", runs, killNodes+3)
+	if runs := strings.Count(string(log), "\n"); runs != killNodes+6 {
+		t.Errorf("%d runs of %d stages", runs, killNodes+6)
 	}
 }

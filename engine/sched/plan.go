@@ -3,6 +3,7 @@ package sched
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/belay-ml/belay/engine"
@@ -22,6 +23,8 @@ const (
 	Off   Status = "off"
 	// Shared is in the remote: a run would pull it.
 	Shared Status = "remote"
+	// Gated is decided when what its gate reads is there.
+	Gated Status = "gated"
 )
 
 // Planned says what a run would do.
@@ -47,9 +50,10 @@ type NodePlan struct {
 	Pins      []Pin                  // what the lock file pins
 	Resumable bool                   // an interrupted run left work to resume from
 	Inputs    map[string]store.Input // what it reads, by parameter path; without what is not known yet
+	Gates     []Gate
 }
 
-// Stale counts the wanted nodes that a run would execute, and those that it might.
+// Stale counts the wanted nodes that a run would execute, and those that it might. Those behind a gate are neither.
 func (p *Planned) Stale() (sure, maybe int) {
 	for i := range p.Nodes {
 		switch n := &p.Nodes[i]; {
@@ -116,22 +120,56 @@ type planner struct {
 	resolver *resolver
 	whyer    whyer
 	records  []*store.Record // of fresh nodes
+	gated    []bool          // nodes that wait for a gate, their own or that of a node which they read
 	plan     *Planned
 }
 
 func newPlanner(g *engine.Graph, st *store.Store, o Options, insts []*instance, res *resolver) *planner {
-	return &planner{graph: g, store: st, opts: o, insts: insts, resolver: res, whyer: whyer{st, g.Recipe},
-		records: make([]*store.Record, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
+	return &planner{graph: g, store: st, opts: o, insts: slices.Clone(insts), resolver: res, whyer: whyer{st, g.Recipe},
+		records: make([]*store.Record, len(insts)), gated: make([]bool, len(insts)), plan: &Planned{Nodes: make([]NodePlan, len(insts))}}
 }
 
 func (p *planner) node(ctx context.Context, i int, force bool) error {
-	in := p.insts[i]
+	off := func(d int) (string, bool) { return p.plan.Nodes[d].Why, p.plan.Nodes[d].Status == Off }
+	in, err := narrowed(p.graph, p.insts, i, off, p.opts)
+	if err != nil {
+		return err
+	}
+	p.insts[i] = in
 	n := &p.plan.Nodes[i]
 	*n = NodePlan{ID: in.node.ID, Stage: in.spec.Name, Pos: in.node.Pos, Pins: in.pins}
-	if why := offReason(p.insts, i, func(d int) bool { return p.plan.Nodes[d].Status == Off }); why != "" {
+	if why := offReason(p.insts, i, off); why != "" {
 		n.Status, n.Why = Off, why
 		return nil
 	}
+	all, gateErr := p.resolver.gates(p.graph, in.node, p.records)
+	n.Gates = all
+	if shut, is := all.find(Shut); is {
+		n.Status, n.Why = Off, shut.String()
+		return nil
+	}
+	if err := p.stale(ctx, i, force); err != nil {
+		return err
+	}
+	waits, is := all.find(Waiting)
+	above, leans := leans(p.graph, in.node.Params, func(d int) bool { return p.gated[d] })
+	p.gated[i] = is || leans
+	switch {
+	case is: // what is there of it is not to be counted on
+		n.Status, n.Why, n.Record, n.Bytes, p.records[i] = Gated, waits.String(), nil, 0, nil
+		if gateErr != nil {
+			n.Why = gateErr.Error()
+		}
+	case leans:
+		n.Status, n.Reason.Cause, n.Reason.Above, n.Reason.Gated = Maybe, Upstream, p.insts[above].node.ID, true
+		n.Why, n.Reason.Because = n.Reason.String(), ""
+	}
+	return nil
+}
+
+// stale finds out whether a node that is on would run.
+func (p *planner) stale(ctx context.Context, i int, force bool) error {
+	in, n := p.insts[i], &p.plan.Nodes[i]
 	res, err := p.resolver.inputs(ctx, in, p.records)
 	if err != nil {
 		return fmt.Errorf("stage %s: %w", in.node.ID, err)
@@ -164,6 +202,9 @@ func (p *planner) node(ctx context.Context, i int, force bool) error {
 		n.Status = Maybe
 		above := p.staleAbove(i)
 		why.Above, why.Because = p.insts[above].node.ID, p.because(above)
+		if p.plan.Nodes[above].Status == Gated {
+			why.Gated, why.Because = true, ""
+		}
 	}
 	n.Reason, n.Why = why, why.String()
 	if known {
@@ -201,17 +242,4 @@ func (p *planner) staleAbove(i int) int {
 		}
 	}
 	return i // cannot be: something is not known
-}
-
-// offReason says why a node does not run at all: it is switched off, or what it reads is.
-func offReason(insts []*instance, i int, off func(int) bool) string {
-	if why := insts[i].node.Off; why != "" {
-		return why
-	}
-	for _, d := range insts[i].data {
-		if off(d) {
-			return fmt.Sprintf("upstream %s is off", insts[d].node.ID)
-		}
-	}
-	return ""
 }

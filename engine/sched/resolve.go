@@ -17,7 +17,8 @@ import (
 
 // resolver finds the content of inputs. Each source is digested once a run.
 type resolver struct {
-	store *store.Store
+	store   *store.Store
+	metrics shelf
 
 	mu      sync.Mutex
 	sources map[string]*digested

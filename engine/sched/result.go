@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/store"
@@ -31,7 +32,9 @@ type NodeResult struct {
 	Record *store.Record // when done
 	Err    error         // when failed
 
-	Attempts []Attempt // those before the last
+	Gates    []Gate       // as they were decided
+	Node     *engine.Node // what ran: without what a list over a matrix left out
+	Attempts []Attempt    // those before the last
 }
 
 // Attempt is one that failed and was followed by a pause and another.

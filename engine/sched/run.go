@@ -10,6 +10,7 @@ import (
 
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/store"
 )
@@ -86,7 +87,7 @@ type work struct {
 	waiting   int   // nodes before that are not done
 	inputs    *resolved
 	because   string      // why it ran, or has another result than at its last success: for those after it
-	off       bool        // it, or what it reads, is switched off
+	off       bool        // it, or what it reads, is switched off: by the recipe, or by a gate
 	lock      *store.Lock // of its key; held while queued, after waiting for another process
 	mutexes   []*store.Lock
 	overtaken int // nodes that started before it although they came later
@@ -94,7 +95,7 @@ type work struct {
 
 func (r *runner) run(want []bool) {
 	for i, in := range r.insts {
-		r.result.Nodes[i] = NodeResult{ID: in.node.ID, Stage: in.spec.Name}
+		r.result.Nodes[i] = NodeResult{ID: in.node.ID, Stage: in.spec.Name, Node: in.node}
 		for _, d := range in.deps {
 			r.nodes[d].users = append(r.nodes[d].users, i)
 		}
@@ -169,13 +170,20 @@ func (r *runner) start(i int) {
 	if r.stopped() {
 		return // the end of run tells why
 	}
-	if why := offReason(r.insts, i, func(d int) bool { return r.nodes[d].off }); why != "" {
-		r.nodes[i].off = true
-		r.become(i, Skipped, why)
-		r.release(i)
-		return
+	off := func(d int) (string, bool) { return r.result.Nodes[d].Why, r.nodes[d].off }
+	in, err := narrowed(r.graph, r.insts, i, off, r.opts)
+	if err == nil {
+		r.insts[i], r.result.Nodes[i].Node = in, in.node
+		if why := offReason(r.insts, i, off); why != "" {
+			r.switchOff(i, why)
+			return
+		}
 	}
 	r.become(i, Ready, "")
+	if err != nil {
+		r.fail(i, err)
+		return
+	}
 	records := slices.Clone(r.records)
 	r.spawn(func() func() {
 		r.hashing <- struct{}{}
@@ -184,9 +192,29 @@ func (r *runner) start(i int) {
 	})
 }
 
-// prepare computes a node's key and looks its result up.
+// switchOff ends a node that does not run, as do those that read it.
+func (r *runner) switchOff(i int, why string) {
+	r.nodes[i].off = true
+	r.become(i, Skipped, why)
+	r.release(i)
+}
+
+// prepare decides a node's gates, computes its key and looks its result up.
 func (r *runner) prepare(i int, records []*store.Record) func() {
 	in := r.insts[i]
+	gates, err := r.resolver.gates(r.graph, in.node, records)
+	if err != nil {
+		return func() { r.failPending(i, err) }
+	}
+	if shut, is := gates.find(Shut); is {
+		return func() {
+			r.result.Nodes[i].Gates = gates
+			r.switchOff(i, shut.String())
+		}
+	}
+	if waits, is := gates.find(Waiting); is { // cannot be: what it reads comes before
+		return func() { r.fail(i, fault.New(fault.Internal, "%s", waits)) }
+	}
 	inputs, err := r.resolver.inputs(r.pending, in, records)
 	if err != nil {
 		return func() { r.failPending(i, err) }
@@ -203,7 +231,7 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 	}
 	return func() {
 		n := &r.result.Nodes[i]
-		n.Key, n.Parts = k, parts
+		n.Key, n.Parts, n.Gates = k, parts, gates
 		r.nodes[i].inputs = inputs
 		switch {
 		case rec != nil:
@@ -213,6 +241,9 @@ func (r *runner) prepare(i int, records []*store.Record) func() {
 			why = why.rooted(in, func(node int) string { return r.nodes[node].because })
 			r.nodes[i].because = why.Because
 			r.become(i, Queued, why.String())
+			for _, t := range gates {
+				r.events(i).Info(t.String(), map[string]any{"at": t.Pos})
+			}
 			if !r.ask(i) {
 				r.enqueue(i)
 			}

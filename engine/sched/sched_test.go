@@ -367,7 +367,7 @@ func TestSwitchedOffStages(t *testing.T) {
 	after := enginetest.Node("d", d, "d")
 	after.Needs = []int{1}
 	g.Nodes = append(g.Nodes, after)
-	want(t, "plan", b.statuses(g), "a stale: never ran\nb off: when is false\nc off: upstream b is off\nd stale: never ran")
+	want(t, "plan", b.statuses(g), "a stale: never ran\nb off: when is false\nc off: reads b, which is off (when is false)\nd stale: never ran")
 	r := b.run(g)
 	want(t, "runs", ch.runs()+" "+fmt.Sprint(d.Runs()), "1 0 0 1")
 	n, _ := r.Node("c")

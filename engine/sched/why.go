@@ -28,6 +28,7 @@ type Why struct {
 	Cause   Cause
 	Changes []key.Change // since the last success
 	Above   string       // for Upstream: the nearest node whose result is not known
+	Gated   bool         // that one waits for a gate, so that the node may not run at all
 	// Because is the root cause with its node: "data: parameter style: ...". Of a node that runs for its own sake it is
 	// its own.
 	Because string
@@ -43,6 +44,9 @@ func (w Why) String() string {
 		}
 		return text
 	case Upstream:
+		if w.Gated {
+			return "upstream " + w.Above + " waits for a gate"
+		}
 		text := "upstream " + w.Above + " is stale"
 		if own, ok := strings.CutPrefix(w.Because, w.Above+": "); ok {
 			return text + ": " + own

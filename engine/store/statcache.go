@@ -29,7 +29,7 @@ const (
 // statCache is the set of known file states, and the file that they are appended to.
 type statCache struct {
 	path string
-	// guess takes a file's state for its content, where nothing outlives the store (see Fleeting).
+	// guess takes a file's state for its content, where nothing outlives the store (see OpenFleeting).
 	guess bool
 
 	mu      sync.Mutex

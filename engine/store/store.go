@@ -107,10 +107,6 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Fleeting makes a new store one for a single use: nothing in it is found again, so files need not be read for their
-// digests, and what it says for digests are none of contents.
-func (s *Store) Fleeting() { s.stat.guess = true }
-
 // Root is the absolute path of the store's directory.
 func (s *Store) Root() string { return s.root }
 

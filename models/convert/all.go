@@ -8,7 +8,7 @@ import (
 )
 
 // Transforms lists every packing that family rules may name.
-func Transforms() []Transform { return []Transform{stack{}, interleaveQKV{}, transpose{}} }
+func Transforms() []Transform { return []Transform{stack{}, interleaveQKV{}, transpose{}, ropePairs{}} }
 
 // builtin reads the built-in families once: every conversion asks for them several times.
 var builtin = sync.OnceValues(func() (*family.Registry, error) { return loadFamilies("") })

@@ -1,17 +1,20 @@
 package convert
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/models/ckpt"
+	"github.com/belay-ml/belay/models/ckpt/gguf"
 	"github.com/belay-ml/belay/models/ckpt/megatron"
 	"github.com/belay-ml/belay/models/ckpt/safetensors"
 	"github.com/belay-ml/belay/models/ckpt/torchpt"
@@ -35,6 +38,9 @@ type Inspection struct {
 	Tensors    []TensorInfo      `json:"tensors"`
 	Leftovers  []string          `json:"leftovers,omitempty"`
 	Notes      []string          `json:"notes,omitempty"`
+
+	ctx context.Context // of the inspection
+	opt InspectOptions
 }
 
 // FileSize is a file and its length.
@@ -45,24 +51,34 @@ type FileSize struct {
 
 // TensorInfo is a stored tensor; Where is the rank and chunk of a Megatron checkpoint.
 type TensorInfo struct {
-	Name  string `json:"name"`
-	DType string `json:"dtype"`
-	Shape []int  `json:"shape"`
-	Where string `json:"where,omitempty"`
+	Name   string `json:"name"`
+	DType  string `json:"dtype"`
+	Shape  []int  `json:"shape"`
+	Where  string `json:"where,omitempty"`
+	Stored string `json:"stored,omitempty"` // the type in the file, where it is read as another
+	Stats  *Stats `json:"stats,omitempty"`  // when asked for
+}
+
+// InspectOptions say how far an inspection goes.
+type InspectOptions struct {
+	Stats bool   // work out the numbers of every tensor that is shown; all of them are read
+	Match string // show only tensors whose names match this pattern (path.Match), or hold it; all when empty
 }
 
 // Inspect says what a checkpoint file or directory is.
-func Inspect(path string) (Inspection, error) {
+func Inspect(ctx context.Context, path string, opt InspectOptions) (Inspection, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return Inspection{}, fmt.Errorf("inspect: %w", err)
 	}
-	in := Inspection{Path: path}
+	in := Inspection{Path: path, ctx: ctx, opt: opt}
 	switch {
 	case !st.IsDir():
 		err = in.file()
 	case megatron.Is(path):
 		err = in.megatron()
+	case isPEFT(path):
+		err = in.peft()
 	default:
 		err = in.hf()
 	}
@@ -76,7 +92,7 @@ func Inspect(path string) (Inspection, error) {
 	return in, nil
 }
 
-// OpenFile opens a single weights file, safetensors or PyTorch by what it begins with.
+// OpenFile opens a single weights file, safetensors, PyTorch or GGUF by what it begins with.
 func OpenFile(path string) (ckpt.Source, string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -92,11 +108,14 @@ func OpenFile(path string) (ckpt.Source, string, error) {
 	case n == 9 && head[8] == '{' && binary.LittleEndian.Uint64(head) < 1<<32:
 		src, err := safetensors.Open(path)
 		return src, "safetensors", err
+	case n > 4 && string(head[:4]) == gguf.Magic:
+		src, err := gguf.Open(path)
+		return src, "gguf", err
 	case n > 4 && (string(head[:4]) == "PK\x03\x04" || head[0] == 0x80):
 		src, err := torchpt.Open(path)
 		return src, "torch", err
 	}
-	return nil, "", fmt.Errorf("%s is neither a safetensors nor a PyTorch file", path)
+	return nil, "", fmt.Errorf("%s is no safetensors, PyTorch or GGUF file", path)
 }
 
 func (in *Inspection) file() error {
@@ -109,8 +128,54 @@ func (in *Inspection) file() error {
 	if f, ok := src.(*safetensors.File); ok {
 		in.Metadata = f.Metadata()
 	}
-	in.list(src.List(), "")
+	if err := in.list(src.List(), "", src.Bytes); err != nil {
+		return err
+	}
+	if f, ok := src.(*gguf.File); ok {
+		in.Metadata = map[string]string{}
+		for _, name := range f.Names() {
+			v, _ := f.Value(name)
+			if text := fmt.Sprint(v); len(text) <= maxMetadata {
+				in.Metadata[name] = text
+			}
+		}
+		for k := range in.Tensors {
+			if t := &in.Tensors[k]; f.Stored(t.Name) != t.DType {
+				t.Stored = f.Stored(t.Name)
+			}
+		}
+	}
 	return in.addFile(in.Path)
+}
+
+// maxMetadata is the length of the values that are shown: templates and the like are left out.
+const maxMetadata = 200
+
+func (in *Inspection) peft() error {
+	conf, err := readPEFTConfig(in.Path)
+	if err != nil {
+		return err
+	}
+	src, err := openPEFTWeights(in.Path)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	in.Kind, in.LoRA = "peft", &LoRA{R: conf.R, Alpha: conf.Alpha}
+	if list, ok := conf.Targets.([]any); ok {
+		for _, t := range list {
+			in.LoRA.Targets = append(in.LoRA.Targets, fmt.Sprint(t))
+		}
+	}
+	if conf.Base != "" {
+		in.Notes = append(in.Notes, "the base model is "+conf.Base)
+	}
+	for _, name := range []string{peftWeights, peftPickle, peftConfigName} {
+		if err := in.addFile(filepath.Join(in.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return in.list(src.List(), "", src.Bytes)
 }
 
 func (in *Inspection) addFile(path string) error {
@@ -122,15 +187,30 @@ func (in *Inspection) addFile(path string) error {
 	return nil
 }
 
-func (in *Inspection) list(infos []ckpt.Info, where string) {
+// list adds stored tensors; read gives their elements.
+func (in *Inspection) list(infos []ckpt.Info, where string, read func(name string) ([]byte, error)) error {
 	for _, i := range infos {
 		in.Parameters += int64(i.Len())
-		shape := i.Shape
-		if shape == nil {
-			shape = []int{}
+		if m, err := path.Match(in.opt.Match, i.Name); in.opt.Match != "" && !m && !strings.Contains(i.Name, in.opt.Match) {
+			if err != nil {
+				return fmt.Errorf("pattern %q: %w", in.opt.Match, err)
+			}
+			continue
 		}
-		in.Tensors = append(in.Tensors, TensorInfo{i.Name, i.DType.String(), shape, where})
+		t := TensorInfo{Name: i.Name, DType: i.DType.String(), Shape: i.Shape, Where: where}
+		if t.Shape == nil {
+			t.Shape = []int{}
+		}
+		if in.opt.Stats {
+			s, err := statsOf(in.ctx, i, read)
+			if err != nil {
+				return fmt.Errorf("tensor %s: %w", i.Name, err)
+			}
+			t.Stats = &s
+		}
+		in.Tensors = append(in.Tensors, t)
 	}
+	return nil
 }
 
 func (in *Inspection) hf() error {
@@ -143,7 +223,9 @@ func (in *Inspection) hf() error {
 	}
 	defer src.Close()
 	in.Kind = string(HF)
-	in.list(src.List(), "")
+	if err := in.list(src.List(), "", src.Bytes); err != nil {
+		return err
+	}
 	for _, pattern := range []string{"*.safetensors", "pytorch_model*.bin", "*.json", "*.model", "*.txt", "*.tiktoken"} {
 		names, _ := filepath.Glob(filepath.Join(in.Path, pattern))
 		for _, name := range names {
@@ -203,7 +285,9 @@ func (in *Inspection) megatron() error {
 					for _, name := range chunk.Names {
 						infos = append(infos, chunk.Tensors[name].Info(name))
 					}
-					in.list(infos, where)
+					if err := in.list(infos, where, func(name string) ([]byte, error) { return chunk.Tensors[name].Bytes() }); err != nil {
+						return err
+					}
 				}
 			}
 		}

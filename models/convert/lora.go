@@ -7,10 +7,13 @@ import (
 	"github.com/belay-ml/belay/models/ckpt/megatron"
 )
 
-// WithLoRA lays a separate LoRA checkpoint over the base model that it was trained on. As in the
+// WithLoRA lays separate LoRA weights, of PEFT or of Megatron, over the base model that they were trained on. As in the
 // reference, whatever the LoRA checkpoint holds beside adapters (the embedding and the output layer,
-// or the whole model) replaces the base's. The result owns base.
+// or the whole model) replaces the base's. The result owns base, which stays the caller's on failure.
 func WithLoRA(base ckpt.Source, meta Meta, dir string) (ckpt.Source, LoRA, error) {
+	if isPEFT(dir) {
+		return withPEFT(base, meta, dir)
+	}
 	c, err := megatron.Open(dir)
 	if err != nil {
 		return nil, LoRA{}, fmt.Errorf("open LoRA weights: %w", err)

@@ -19,6 +19,7 @@ const (
 	HF     Format = "hf"
 	Legacy Format = "legacy"
 	Mcore  Format = "mcore"
+	GGUF   Format = "gguf" // read only
 )
 
 // ParseFormat reads a format's name.
@@ -51,6 +52,7 @@ type LoRA struct {
 	R       int
 	Alpha   float64
 	Targets []string // module names of the checkpoint's format
+	Own     int      // rank in the files, where joining modules raised it to R; 0 when R is it
 }
 
 // configKey is the argument under which belay's Megatron checkpoints carry the Hugging Face config, so

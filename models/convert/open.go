@@ -65,10 +65,23 @@ func openAny(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, er
 	if megatron.Is(dir) {
 		return openMegatron(dir, opt, reg)
 	}
+	file, err := ggufFile(dir)
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	if filepath.Clean(file) == filepath.Clean(dir) {
+		return openGGUF(file, opt, reg)
+	}
 	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
 		return openHF(dir, opt, reg)
 	} else if _, serr := os.Stat(dir); serr != nil {
 		return nil, Meta{}, fmt.Errorf("open checkpoint: %w", serr)
+	}
+	if file != "" {
+		return openGGUF(file, opt, reg)
+	}
+	if isPEFT(dir) {
+		return nil, Meta{}, fmt.Errorf("open checkpoint %s: these are LoRA weights without a model: give the base model, and this folder as `lora`", dir)
 	}
 	return nil, Meta{}, fmt.Errorf("open checkpoint %s: neither config.json (Hugging Face) nor %s or mp_rank_* (Megatron) is there: %w", dir, megatron.TrackerName, fs.ErrNotExist)
 }

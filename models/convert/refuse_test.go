@@ -235,7 +235,7 @@ func TestInspectTellsWhatAPathIs(t *testing.T) {
 		dir: {"legacy", 2 * (4*6 + 3)},
 		filepath.Join(dir, "iter_0000001", "mp_rank_00_000", megatron.FileName): {"torch", 13},
 	} {
-		in, err := Inspect(path)
+		in, err := Inspect(t.Context(), path, InspectOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +250,7 @@ func TestInspectTellsWhatAPathIs(t *testing.T) {
 	if err := os.WriteFile(other, []byte("hello, world"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Inspect(other); err == nil || !strings.Contains(err.Error(), "neither a safetensors nor a PyTorch file") {
+	if _, err := Inspect(t.Context(), other, InspectOptions{}); err == nil || !strings.Contains(err.Error(), "is no safetensors, PyTorch or GGUF file") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -26,7 +25,8 @@ type Options struct {
 	MoEGroupedGEMM           bool   // the experts of a rank lie in one tensor
 	MakeVocabSizeDivisibleBy int
 
-	LoRA              string // directory of separate LoRA weights to merge
+	LoRA              string // directory of separate LoRA weights: PEFT's, or a Megatron checkpoint
+	Adapters          string // what becomes of LoRA weights: AdaptersMerge (also when empty), AdaptersKeep or AdaptersOnly
 	LoRAR             int    // checked against the weights when given
 	LoRAAlpha         float64
 	LoRATargetModules []string
@@ -39,6 +39,13 @@ type Options struct {
 	Workers           int
 	Progress          func(done, total int64)
 }
+
+// What a conversion does with LoRA weights.
+const (
+	AdaptersMerge = "merge" // into the weights that they belong to
+	AdaptersKeep  = "keep"  // beside them, which Megatron-Core checkpoints can
+	AdaptersOnly  = "only"  // without them: a PEFT folder
+)
 
 // Report says what a conversion did.
 type Report struct {
@@ -54,6 +61,7 @@ type Report struct {
 	PaddedVocab int
 	Merged      *LoRA    // the adapter that was merged
 	Verified    int      // tensors that were read back and equal
+	Manifest    Manifest // what was written; of adapters alone there is none
 	Leftovers   []string // source tensors that are not part of the model
 	Notes       []string
 }
@@ -69,6 +77,9 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 	}
 	list, err := ParseNumLayerList(opt.NumLayerList)
 	if err != nil {
+		return Report{}, fmt.Errorf("convert: %w", err)
+	}
+	if err := opt.checkAdapters(); err != nil {
 		return Report{}, fmt.Errorf("convert: %w", err)
 	}
 	noop, err := ParseNoopLayers(opt.NoopLayers)
@@ -92,9 +103,25 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		From: meta.Format, To: opt.To, Family: meta.Config.Family, Config: meta.Config, SourceDType: meta.DType.String(),
 		Leftovers: meta.Leftovers, Notes: meta.Notes, Vocab: meta.Config.Vocab,
 	}
-	src, out, err := pipeline(src, &meta, opt, to, &rep)
+	src, out, lora, err := pipeline(src, &meta, opt, to, &rep)
 	if err != nil {
 		return Report{}, fmt.Errorf("convert %s: %w", opt.From, err)
+	}
+	var args map[string]any
+	switch {
+	case opt.Adapters == AdaptersOnly:
+		base := ""
+		if meta.Format == HF {
+			base = opt.From
+		}
+		w, err := writePEFT(ctx, out, meta, lora, opt.Out, base)
+		if err != nil {
+			return Report{}, fmt.Errorf("convert %s: %w", opt.From, err)
+		}
+		rep.Folder, rep.Tensors, rep.Bytes, rep.PaddedVocab, rep.DType = w.Folder, w.Tensors, w.Bytes, w.PaddedVocab, w.DType.String()
+		return rep, nil
+	case opt.Adapters == AdaptersKeep:
+		args = map[string]any{"lora_alpha": lora.Alpha}
 	}
 	if opt.To == HF {
 		if rows := rowsOf(out, meta.fam, meta.Config.Vocab); rows > meta.Config.Vocab {
@@ -110,37 +137,61 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		Layout: Layout{
 			TP: opt.TP, PP: opt.PP, EP: opt.EP, NumLayersPerVirtualStage: opt.NumLayersPerVirtualStage, NumLayerList: list, NoopLayers: noop,
 		},
-		MakeVocabSizeDivisibleBy: opt.MakeVocabSizeDivisibleBy, MoEGroupedGEMM: opt.MoEGroupedGEMM, Iteration: iteration, Template: template, ShardSize: opt.ShardSize,
+		MakeVocabSizeDivisibleBy: opt.MakeVocabSizeDivisibleBy, MoEGroupedGEMM: opt.MoEGroupedGEMM, Iteration: iteration, Args: args, Template: template, ShardSize: opt.ShardSize,
 		Family: meta.Config.Family, FamilyDir: opt.FamilyDir, Compat: opt.Compat, Workers: opt.Workers, Progress: opt.Progress,
 	})
 	if err != nil {
 		return Report{}, fmt.Errorf("convert %s: %w", opt.From, err)
 	}
 	rep.Folder, rep.Tensors, rep.Bytes, rep.PaddedVocab, rep.DType = w.Folder, w.Tensors, w.Bytes, w.PaddedVocab, w.DType.String()
+	whole := withVocab(out, meta.fam, w.PaddedVocab)
+	rep.Manifest = manifestOf(rep, whole)
 	if opt.Verify {
-		if rep.Verified, err = verify(ctx, withVocab(out, meta.fam, w.PaddedVocab), opt); err != nil {
+		if err := rep.Manifest.verify(ctx, whole, opt); err != nil {
 			return Report{}, fmt.Errorf("verify %s: %w", opt.Out, err)
 		}
+		rep.Verified = len(rep.Manifest.Tensors)
 	}
 	return rep, nil
 }
 
-// pipeline stacks the views between source and result. It returns the Source to close and the one to
-// write. RC3 rounds to the target type before it merges, and takes fp16 when no type is given.
-func pipeline(src ckpt.Source, meta *Meta, opt Options, to dtype.DType, rep *Report) (owned, out ckpt.Source, err error) {
-	lora := LoRA{}
+// checkAdapters refuses what cannot become of LoRA weights.
+func (opt Options) checkAdapters() error {
+	switch {
+	case opt.Adapters == "" || opt.Adapters == AdaptersMerge:
+		return nil
+	case opt.Adapters != AdaptersKeep && opt.Adapters != AdaptersOnly:
+		return fmt.Errorf("adapters %q: want %s, %s or %s", opt.Adapters, AdaptersMerge, AdaptersKeep, AdaptersOnly)
+	case opt.Compat == RC3:
+		return fmt.Errorf("adapters %s cannot be had with compat rc3: the reference merges them", opt.Adapters)
+	case opt.Adapters == AdaptersKeep && opt.To != Mcore:
+		return fmt.Errorf("adapters keep: %s checkpoints hold no adapters beside weights: write mcore, or a PEFT folder (to: hf, adapters: only)", opt.To)
+	case opt.Adapters == AdaptersOnly && opt.To != HF:
+		return fmt.Errorf("adapters only: adapters without weights are written as a PEFT folder: write hf, or keep them (to: mcore, adapters: keep)")
+	case opt.Adapters == AdaptersOnly && opt.Verify:
+		return fmt.Errorf("verify cannot be had with adapters only: merge the result to check it")
+	}
+	return nil
+}
+
+// pipeline stacks the views between source and result. It returns the Source to close, the one to write, and what is
+// known of its adapters. RC3 rounds to the target type before it merges, and takes fp16 when no type is given.
+func pipeline(src ckpt.Source, meta *Meta, opt Options, to dtype.DType, rep *Report) (owned, out ckpt.Source, lora LoRA, err error) {
+	fail := func(err error) (ckpt.Source, ckpt.Source, LoRA, error) { return src, nil, lora, err }
 	if meta.LoRA != nil {
 		lora = *meta.LoRA
 	}
 	if opt.LoRA != "" {
 		if meta.LoRA != nil {
-			return src, nil, fmt.Errorf("the checkpoint already holds LoRA weights: convert it without `lora` first")
+			return fail(fmt.Errorf("the checkpoint already holds LoRA weights: convert it without `lora` first"))
 		}
-		if src, lora, err = withLoRA(src, *meta, opt.LoRA); err != nil {
-			return src, nil, err
+		upper, l, err := WithLoRA(src, *meta, opt.LoRA)
+		if err != nil {
+			return fail(err) // src is still the caller's
 		}
+		src, lora = upper, l
 	} else if meta.LoRA == nil && (opt.LoRAR != 0 || opt.LoRAAlpha != 0 || len(opt.LoRATargetModules) > 0) {
-		return src, nil, fmt.Errorf("lora_r, lora_alpha or lora_target_modules is given, but there are no LoRA weights: give `lora`")
+		return fail(fmt.Errorf("lora_r, lora_alpha or lora_target_modules is given, but there are no LoRA weights: give `lora`"))
 	}
 	out = src
 	if opt.Compat == RC3 {
@@ -152,21 +203,25 @@ func pipeline(src ckpt.Source, meta *Meta, opt Options, to dtype.DType, rep *Rep
 		}
 		out = Cast(out, to)
 	}
-	if HasAdapters(out) {
-		if opt.LoRAAlpha != 0 {
-			lora.Alpha = opt.LoRAAlpha
+	switch {
+	case HasAdapters(out):
+		if err := lora.given(opt.LoRAR, opt.LoRAAlpha); err != nil {
+			return fail(err)
 		}
-		if opt.LoRAR != 0 {
-			if opt.LoRAR != lora.R {
-				return src, nil, fmt.Errorf("lora_r is %d, the LoRA weights have r %d", opt.LoRAR, lora.R)
+		if opt.Adapters != "" && opt.Adapters != AdaptersMerge {
+			if !(lora.Alpha > 0) {
+				return fail(fmt.Errorf("the checkpoint does not tell lora_alpha: give the value used in training"))
 			}
+			break
 		}
 		p := lora
 		p.Targets = opt.LoRATargetModules
 		if out, err = MergeLoRA(out, *meta, p); err != nil {
-			return src, nil, err
+			return fail(err)
 		}
 		rep.Merged = &lora
+	case opt.Adapters == AdaptersKeep || opt.Adapters == AdaptersOnly:
+		return fail(fmt.Errorf("adapters %s: there are no LoRA weights: give `lora`", opt.Adapters))
 	}
 	switch {
 	case opt.Compat == RC3 && opt.To == HF:
@@ -176,53 +231,20 @@ func pipeline(src ckpt.Source, meta *Meta, opt Options, to dtype.DType, rep *Rep
 	case to != dtype.Invalid:
 		out = Cast(out, to)
 	}
-	return src, out, nil
+	return src, out, lora, nil
 }
 
-// withLoRA is WithLoRA that leaves src usable, and owned by the caller, on failure.
-func withLoRA(src ckpt.Source, meta Meta, dir string) (ckpt.Source, LoRA, error) {
-	out, l, err := WithLoRA(src, meta, dir)
-	if err != nil {
-		return src, l, err
+// given holds what the user says of an adapter against what the files say. An alpha wins over theirs.
+func (l *LoRA) given(r int, alpha float64) error {
+	own := l.R
+	if l.Own > 0 {
+		own = l.Own
 	}
-	return out, l, nil
-}
-
-// verify reads the result back as canonical tensors and compares each with what was to be written.
-func verify(ctx context.Context, want ckpt.Source, opt Options) (int, error) {
-	have, _, err := OpenCanonical(opt.Out, OpenOptions{Family: opt.Family, FamilyDir: opt.FamilyDir, Template: opt.Template, KeepPadding: true})
-	if err != nil {
-		return 0, err
+	if r != 0 && r != own {
+		return fmt.Errorf("lora_r is %d, the LoRA weights have r %d", r, own)
 	}
-	defer have.Close()
-	infos := map[string]ckpt.Info{}
-	for _, i := range have.List() {
-		infos[i.Name] = i
+	if alpha != 0 {
+		l.Alpha = alpha * float64(l.R) / float64(own)
 	}
-	n := 0
-	for _, i := range want.List() {
-		if err := ctx.Err(); err != nil {
-			return n, err
-		}
-		h, ok := infos[i.Name]
-		if !ok || h.DType != i.DType || fmt.Sprint(h.Shape) != fmt.Sprint(i.Shape) {
-			return n, fmt.Errorf("tensor %s: %v %v was written, %v %v reads back", i.Name, i.DType, i.Shape, h.DType, h.Shape)
-		}
-		a, err := want.Bytes(i.Name)
-		if err != nil {
-			return n, err
-		}
-		b, err := have.Bytes(i.Name)
-		if err != nil {
-			return n, err
-		}
-		if !bytes.Equal(a, b) {
-			return n, fmt.Errorf("tensor %s: reads back with other elements", i.Name)
-		}
-		n++
-	}
-	if n != len(infos) {
-		return n, fmt.Errorf("%d tensors were written, %d read back", n, len(infos))
-	}
-	return n, nil
+	return nil
 }

@@ -58,6 +58,7 @@ func (f *Family) check(transforms []string) error {
 	c.format("hf", f.HF)
 	c.format("legacy", f.Legacy)
 	c.format("mcore", f.Mcore)
+	c.format("gguf", f.GGUF)
 	seen := map[string]bool{}
 	for _, s := range f.Sizes {
 		if seen[s.Name] {
@@ -114,7 +115,7 @@ func (c *checker) format(kind string, format *Format) {
 	for _, r := range format.Rules {
 		c.rule(kind, r, stored, names)
 	}
-	if kind == "legacy" { // which has no place for all that the families have; a conversion says so
+	if kind == "legacy" || kind == "gguf" { // which have no place for all that the families have; a conversion says so
 		return
 	}
 	for _, t := range c.f.Canonical {
@@ -170,7 +171,7 @@ func (c *checker) rule(kind string, r Rule, stored, names map[string]bool) {
 	switch {
 	case r.At != "" && r.At != First && r.At != Last:
 		bad("at %q is neither first nor last", r.At)
-	case kind != "hf" && !strings.Contains(r.Name, Layer) && r.At == "":
+	case kind != "hf" && kind != "gguf" && !strings.Contains(r.Name, Layer) && r.At == "":
 		bad("not of a layer: say `at: first` or `at: last`")
 	case r.When != "" && r.When != TiedPipeline:
 		bad("when %q is not known", r.When)

@@ -53,7 +53,7 @@ func parse(path string, text []byte) (*Family, error) {
 	for i := range f.Canonical {
 		f.Canonical[i].at.path = path
 	}
-	for _, format := range []*Format{f.HF, f.Legacy, f.Mcore} {
+	for _, format := range []*Format{f.HF, f.Legacy, f.Mcore, f.GGUF} {
 		if format == nil {
 			continue
 		}

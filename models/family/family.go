@@ -22,6 +22,7 @@ type Family struct {
 	HF           *Format           `yaml:"hf" json:"hf,omitempty" doc:"Hugging Face names"`
 	Legacy       *Format           `yaml:"legacy" json:"legacy,omitempty" doc:"Megatron-Legacy names"`
 	Mcore        *Format           `yaml:"mcore" json:"mcore,omitempty" doc:"Megatron-Core names"`
+	GGUF         *Format           `yaml:"gguf" json:"gguf,omitempty" doc:"names in the files of llama.cpp, which are read"`
 	Sizes        []Size            `yaml:"sizes" json:"sizes,omitempty" doc:"published sizes"`
 
 	path string // file it was read from, for errors

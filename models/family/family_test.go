@@ -14,7 +14,7 @@ import (
 )
 
 // known are the transforms that the built-in files use.
-func known() []string { return []string{"stack", "interleave_qkv", "transpose"} }
+func known() []string { return []string{"stack", "interleave_qkv", "transpose", "rope_pairs"} }
 
 func TestBuiltInFamiliesLoad(t *testing.T) {
 	t.Parallel()

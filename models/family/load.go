@@ -174,6 +174,9 @@ func (f *Family) take(base *Family) {
 	if f.Mcore == nil {
 		f.Mcore = base.Mcore
 	}
+	if f.GGUF == nil && f.Architecture == base.Architecture { // llama.cpp has names for each architecture
+		f.GGUF = base.GGUF
+	}
 	if f.Tokenizer == "" {
 		f.Tokenizer = base.Tokenizer
 	}

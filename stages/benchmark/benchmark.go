@@ -34,10 +34,10 @@ type Stage struct{}
 func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:      "benchmark",
-		Version:   1,
+		Version:   2, // 2: metrics.json
 		Doc:       "Score a model on a benchmark, by the probabilities of the choices or by what it generates.",
 		Params:    Params{},
-		Outputs:   []artifact.Port{{Name: "metrics", Kind: artifact.Metrics, Doc: "results.json, results.csv, samples.jsonl"}},
+		Outputs:   []artifact.Port{{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json, results.json, results.csv, samples.jsonl", Metrics: metricNames()}},
 		Backend:   true,
 		Env:       inference.Env(),
 		Resources: engine.Resources{CPU: -1},

@@ -17,6 +17,7 @@ import (
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/enginetest"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/engine/metric"
 	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/stages/benchmark/task"
 	"github.com/belay-ml/belay/stages/internal/tiny"
@@ -204,6 +205,14 @@ func TestGradesAreCountedBySubject(t *testing.T) {
 	dir := t.TempDir()
 	if err := res.write(dir, []answer{{Subject: "a", Choice: -1}}); err != nil {
 		t.Fatal(err)
+	}
+	numbers, err := metric.Read(dir)
+	if d := cmp.Diff(metric.Set{"question_n": 6, "acc": 0.5, "acc_stderr": res.Total.StdErr}, numbers); d != "" || err != nil {
+		t.Error(err, d)
+	}
+	names := metricNames()
+	if slices.Sort(names); !slices.Equal(names, numbers.Names()) {
+		t.Errorf("declared %v, written %v", names, numbers.Names())
 	}
 	for name, want := range map[string]string{
 		"results.csv":   "subject,question_n,acc,acc_stderr\na,4,0.2500,0.2500\nb,2,1.0000,0.0000\ntotal,6,0.5000,0.1768\n",

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/metric"
 	"github.com/belay-ml/belay/stages/benchmark/task"
 )
 
@@ -70,9 +72,22 @@ func (r Results) table() event.Table {
 	}
 }
 
-// write puts results.json, results.csv and samples.jsonl into dir.
+// metricNames are the numbers of metrics.json, which conditions may read.
+func metricNames() []string { return slices.Clone(columns[1:]) }
+
+// metrics is metrics.json: the total's columns.
+func (r Results) metrics() metric.Set {
+	t := r.Total
+	return metric.Set{columns[1]: float64(t.Count), columns[2]: t.Accuracy, columns[3]: t.StdErr}
+}
+
+// write puts metrics.json, results.json, results.csv and samples.jsonl into dir.
 func (r Results) write(dir string, answers []answer) error {
 	js, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	numbers, err := json.MarshalIndent(r.metrics(), "", "  ")
 	if err != nil {
 		return fmt.Errorf("write results: %w", err)
 	}
@@ -89,6 +104,7 @@ func (r Results) write(dir string, answers []answer) error {
 		}
 	}
 	for name, data := range map[string][]byte{
+		metric.File:     append(numbers, '\n'),
 		"results.json":  append(js, '\n'),
 		"results.csv":   table.Bytes(),
 		"samples.jsonl": samples.Bytes(),

@@ -81,6 +81,11 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 			return err
 		}
 	}
+	for _, port := range declared {
+		if port.Kind == artifact.Metrics {
+			tell(in.Events, port.Name, out.Path(port.Name))
+		}
+	}
 	out.Note("lines", map[string]any{"stdout": tail.count("stdout"), "stderr": tail.count("stderr")})
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 
@@ -26,16 +27,20 @@ type Params struct {
 	Noop     string       `yaml:"noop_layers" default:"" doc:"places whose layer does nothing and has no weights, as \"0,47\", counted with them"`
 	Grouped  bool         `yaml:"moe_grouped_gemm" default:"false" doc:"the experts of a rank lie in one tensor, as Megatron's grouped GEMM wants them"`
 	Divisor  int          `yaml:"make_vocab_size_divisible_by" default:"1" min:"1" doc:"the vocabulary is padded to a multiple of this times tp"`
-	LoRA     artifact.Ref `yaml:"lora" alias:"lora_load" kind:"lora,megatron-checkpoint,dir" doc:"adapters to merge; adapters inside the source are merged without it"`
+	LoRA     artifact.Ref `yaml:"lora" alias:"lora_load" kind:"lora,megatron-checkpoint,dir" doc:"LoRA weights to go with the source: a PEFT folder or a Megatron checkpoint"`
+	Adapters string       `yaml:"adapters" default:"merge" enum:"merge,keep,only" doc:"LoRA weights, of lora or inside the source, are merged into the weights they belong to, kept beside them (to: mcore), or written without them (to: hf gives a PEFT folder)"`
 	LoRAR    int          `yaml:"lora_r" default:"0" min:"0" doc:"rank of the adapters; 0 takes what the checkpoint says"`
 	LoRAA    float64      `yaml:"lora_alpha" default:"0" min:"0" doc:"scale of the adapters times their rank; 0 takes what the checkpoint says"`
 	Targets  []string     `yaml:"lora_target_modules" doc:"modules with adapters; empty takes what the checkpoint says"`
 	Template artifact.Ref `yaml:"template" kind:"hf-model,dir" doc:"Hugging Face directory that gives config.json and the tokenizer files when writing hf"`
 	Family   string       `yaml:"family" alias:"model_type_hf" default:"" doc:"model family, only when neither template nor checkpoint tells"`
 	Families artifact.Ref `yaml:"family_dir" kind:"dir" doc:"folder with family files beside those built in"`
-	Verify   bool         `yaml:"verify" default:"false" key:"no" doc:"read the result back and compare every tensor"`
+	Verify   bool         `yaml:"verify" default:"false" doc:"read the result back, compare every tensor, and list their digests"`
 	Compat   string       `yaml:"compat" default:"" enum:",rc3" doc:"rc3 gives the reference converter's result where belay's default is safer"`
 }
+
+// tensors is the port of the list of what was written.
+var tensors = artifact.Port{Name: "tensors", Kind: artifact.Text, Doc: "names, types and shapes of the canonical tensors, with digests when verified", Path: "tensors.json"}
 
 // Stage converts weights.
 type Stage struct{}
@@ -49,6 +54,7 @@ func (Stage) Describe() engine.Spec {
 		Params:  Params{},
 		Outputs: []artifact.Port{
 			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "the converted checkpoint", Path: "checkpoint"},
+			tensors,
 		},
 		Resources: engine.Resources{CPU: -1},
 	}
@@ -56,8 +62,11 @@ func (Stage) Describe() engine.Spec {
 
 // Outputs names the port by what is written: model for Hugging Face, checkpoint for Megatron.
 func (s Stage) Outputs(values map[string]any) ([]artifact.Port, error) {
-	if values["to"] == "hf" {
-		return []artifact.Port{{Name: "model", Kind: artifact.HFModel, Doc: "the converted model", Path: "model"}}, nil
+	switch {
+	case values["to"] == "hf" && values["adapters"] == convert.AdaptersOnly:
+		return []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Doc: "the adapters as a PEFT folder", Path: "lora"}}, nil
+	case values["to"] == "hf":
+		return []artifact.Port{{Name: "model", Kind: artifact.HFModel, Doc: "the converted model", Path: "model"}, tensors}, nil
 	}
 	return s.Describe().Outputs, nil
 }
@@ -66,7 +75,10 @@ func (s Stage) Outputs(values map[string]any) ([]artifact.Port, error) {
 func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p := in.Params.(*Params)
 	port := "checkpoint"
-	if p.To == "hf" {
+	switch {
+	case p.To == "hf" && p.Adapters == convert.AdaptersOnly:
+		port = "lora"
+	case p.To == "hf":
 		port = "model"
 	}
 	if err := p.check(); err != nil {
@@ -76,7 +88,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		From: p.From.Path, To: convert.Format(p.To), Out: out.Path(port), DType: p.DType,
 		TP: p.TP, PP: p.PP, EP: p.EP, NumLayersPerVirtualStage: p.VPPLayer, NumLayerList: p.Layers, NoopLayers: p.Noop, MoEGroupedGEMM: p.Grouped,
 		MakeVocabSizeDivisibleBy: p.Divisor,
-		LoRA:                     p.LoRA.Path, LoRAR: p.LoRAR, LoRAAlpha: p.LoRAA, LoRATargetModules: p.Targets,
+		LoRA:                     p.LoRA.Path, Adapters: p.Adapters, LoRAR: p.LoRAR, LoRAAlpha: p.LoRAA, LoRATargetModules: p.Targets,
 		Template: p.Template.Path, Family: p.Family, FamilyDir: p.Families.Path, Verify: p.Verify, Compat: p.Compat, Workers: in.CPU,
 		Progress: progress(in),
 	})
@@ -98,8 +110,24 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 		in.Events.Warn(fmt.Sprintf("%d tensors of the source are not part of the model: %s", len(left), names), nil)
 	}
 	in.Events.Info(fmt.Sprintf("%d tensors, %s to %s, %s", report.Tensors, report.From, report.To, report.DType), nil)
+	if p.Adapters != convert.AdaptersOnly {
+		if err := writeManifest(out.Path("tensors"), report.Manifest); err != nil {
+			return err
+		}
+	}
 	out.Note("tensors", report.Tensors)
 	out.Note("dtype", report.DType)
+	return nil
+}
+
+func writeManifest(path string, m convert.Manifest) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write tensors: %w", err)
+	}
+	if err := errors.Join(m.Write(f), f.Close()); err != nil {
+		return fmt.Errorf("write tensors: %w", err)
+	}
 	return nil
 }
 

@@ -49,18 +49,26 @@ func TestStage(t *testing.T) {
 
 func TestPortsFollowTheFormat(t *testing.T) {
 	t.Parallel()
-	for to, want := range map[string]artifact.Port{
-		"hf":     {Name: "model", Kind: artifact.HFModel, Path: "model"},
-		"mcore":  {Name: "checkpoint", Kind: artifact.Megatron, Path: "checkpoint"},
-		"legacy": {Name: "checkpoint", Kind: artifact.Megatron, Path: "checkpoint"},
+	list := artifact.Port{Name: "tensors", Kind: artifact.Text, Path: "tensors.json"}
+	ranks := []artifact.Port{{Name: "checkpoint", Kind: artifact.Megatron, Path: "checkpoint"}, list}
+	for name, c := range map[string]struct {
+		values map[string]any
+		want   []artifact.Port
+	}{
+		"hf":       {map[string]any{"to": "hf"}, []artifact.Port{{Name: "model", Kind: artifact.HFModel, Path: "model"}, list}},
+		"mcore":    {map[string]any{"to": "mcore"}, ranks},
+		"legacy":   {map[string]any{"to": "legacy"}, ranks},
+		"adapters": {map[string]any{"to": "hf", "adapters": "only"}, []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Path: "lora"}}},
 	} {
-		ports, err := Stage{}.Outputs(map[string]any{"to": to})
-		if err != nil || len(ports) != 1 {
-			t.Fatalf("%s: %v, error %v", to, ports, err)
+		ports, err := Stage{}.Outputs(c.values)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		ports[0].Doc = ""
-		if d := cmp.Diff(want, ports[0]); d != "" {
-			t.Errorf("%s:\n%s", to, d)
+		for i := range ports {
+			ports[i].Doc = ""
+		}
+		if d := cmp.Diff(c.want, ports); d != "" {
+			t.Errorf("%s:\n%s", name, d)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (Stage) Describe() engine.Spec {
 		Params:  Params{},
 		Outputs: []artifact.Port{
 			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "tuned weights in Megatron-Core form; with mode lora the frozen weights and the adapters"},
-			{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json and the curve train.jsonl"},
+			{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json and the curve train.jsonl", Metrics: trainer.MetricNames()},
 		},
 		Resumable: true,
 		Backend:   true,

@@ -51,7 +51,7 @@ func (Stage) Describe() engine.Spec {
 		Params:  Params{},
 		Outputs: []artifact.Port{
 			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "trained weights in Megatron-Core form"},
-			{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json and the curve train.jsonl"},
+			{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json and the curve train.jsonl", Metrics: trainer.MetricNames()},
 		},
 		Resumable: true,
 		Backend:   true,

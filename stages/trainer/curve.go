@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/belay-ml/belay/engine/metric"
 )
 
 // Point is one iteration of the curve: everything in it is the same in every run of the same key.
@@ -32,6 +34,11 @@ type Summary struct {
 	Tokens     int64   `json:"tokens"`
 	Parameters int     `json:"parameters"`
 	Trained    int     `json:"trained_parameters"`
+}
+
+// MetricNames are the numbers of a Summary, which conditions may read.
+func MetricNames() []string {
+	return []string{"iterations", "first_loss", "final_loss", "skipped_iterations", "tokens", "parameters", "trained_parameters"}
 }
 
 // Summarise reduces a curve to its ends.
@@ -64,7 +71,7 @@ func WriteMetrics(dir string, s Summary, curve []Point) error {
 	if err != nil {
 		return fmt.Errorf("write metrics: %w", err)
 	}
-	if err := renameio.WriteFile(filepath.Join(dir, "metrics.json"), append(data, '\n'), 0o644); err != nil {
+	if err := renameio.WriteFile(filepath.Join(dir, metric.File), append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write metrics: %w", err)
 	}
 	f, err := renameio.NewPendingFile(filepath.Join(dir, CurveFile), renameio.WithPermissions(0o644))

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/belay-ml/belay/engine/metric"
 )
 
 func TestMetricsHoldTheCurveAndItsEnds(t *testing.T) {
@@ -25,6 +28,11 @@ func TestMetricsHoldTheCurveAndItsEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "metrics")
 	if err := WriteMetrics(dir, s, curve); err != nil {
 		t.Fatal(err)
+	}
+	numbers, err := metric.Read(dir)
+	names := MetricNames()
+	if slices.Sort(names); err != nil || !slices.Equal(names, numbers.Names()) || numbers["first_loss"] != 19 {
+		t.Errorf("declared %v, written %v, %v", names, numbers, err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, CurveFile))
 	if err != nil {

@@ -89,7 +89,7 @@ func Stages() []engine.Stage {
 		fake{engine.Spec{Name: "hf-download", Version: 1, Doc: "Fetches a repository.", Params: fetchParams{}, Outputs: append(port("model", artifact.HFModel), port("files", artifact.Files)...)}},
 		fake{engine.Spec{Name: "preprocess", Version: 1, Params: prepParams{}, Outputs: port("index", artifact.TokenIndex)}},
 		fake{engine.Spec{Name: "convert", Version: 1, Params: convertParams{}, Outputs: port("checkpoint", artifact.Megatron)}},
-		fake{engine.Spec{Name: "finetune", Version: 1, Params: trainParams{}, Outputs: append(port("checkpoint", artifact.Megatron), port("metrics", artifact.Metrics)...)}},
+		fake{engine.Spec{Name: "finetune", Version: 1, Params: trainParams{}, Outputs: append(port("checkpoint", artifact.Megatron), artifact.Port{Name: "metrics", Kind: artifact.Metrics, Metrics: []string{"final_loss", "tokens"}})}},
 		fake{engine.Spec{Name: "score", Version: 1, Params: evalParams{}, Outputs: port("metrics", artifact.Metrics)}},
 		command{fake{engine.Spec{Name: "command", Version: 1, Params: commandParams{}}}},
 	}

@@ -77,6 +77,7 @@ type Node struct {
 	Params   []Param                 `json:"params,omitempty"`
 	Parts    []Part                  `json:"key_parts,omitempty"`
 	Inputs   []Input                 `json:"inputs,omitempty"`
+	Gates    []Gate                  `json:"gates,omitempty"`
 	Outputs  []Output                `json:"outputs,omitempty"`
 	Made     *Making                 `json:"made,omitempty"` // when and where the outputs were made
 	Headline map[string]event.Number `json:"headline,omitempty"`
@@ -89,6 +90,15 @@ type Node struct {
 	Attempts []Attempt               `json:"attempts,omitempty"`     // those before the last
 	Error    string                  `json:"error,omitempty"`
 	Hint     string                  `json:"hint,omitempty"`
+}
+
+// Gate is a condition on the numbers of other nodes.
+type Gate struct {
+	Text  string   `json:"text"` // as the recipe has it
+	Pos   string   `json:"pos,omitempty"`
+	Reads []string `json:"reads,omitempty"` // IDs of the nodes
+	Door  string   `json:"door,omitempty"`  // open or shut; empty for one that was not decided
+	Says  string   `json:"says,omitempty"`  // with the numbers in it: "gate: accuracy 0.31 > 0.4 is false"
 }
 
 // Attempt is one that failed and was made again.

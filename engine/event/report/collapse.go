@@ -51,7 +51,7 @@ func (g Graph) Collapsed(all bool) Graph {
 	}
 	for _, e := range g.Edges {
 		if from, to := rank[box[e.From]], rank[box[e.To]]; from != to {
-			out.Edges = append(out.Edges, Edge{from, to, e.Order})
+			out.Edges = append(out.Edges, Edge{from, to, e.Order, e.Gate})
 		}
 	}
 	return out.clean()
@@ -68,7 +68,7 @@ func (g Graph) summary(members []int) Node {
 	for _, m := range members {
 		counts[g.Nodes[m].State]++
 	}
-	urgent := []string{"failed", "running", "cancelled", "stale", "maybe", "wanted", "ready", "queued", "skipped", "off", "done", "fresh", ""}
+	urgent := []string{"failed", "running", "cancelled", "stale", "gated", "maybe", "wanted", "ready", "queued", "skipped", "off", "done", "fresh", ""}
 	var parts []string
 	for _, s := range urgent {
 		if counts[s] == 0 {

@@ -17,16 +17,17 @@ type Graph struct {
 type Node struct {
 	ID     string // shown as the title
 	Kind   string // stage kind, shown below
-	State  string // of event.State, or stale, or maybe, or "" for a recipe that was not planned
+	State  string // of event.State, or stale, gated, or maybe, or "" for a recipe that was not planned
 	Detail string // shown after the kind: a duration, a reason
 	Group  string // name of the stage, which its instances share; may be empty
 	Link   string // fragment that a click leads to, such as "#stage-3"; may be empty
 }
 
-// Edge says that To reads From; Order is an order without data (needs).
+// Edge says that To reads From; Order is an order without data (needs). Of these, Gate says that To runs or not by the
+// numbers of From.
 type Edge struct {
-	From, To int // into Nodes
-	Order    bool
+	From, To    int // into Nodes
+	Order, Gate bool
 }
 
 // Of is the graph of a run.
@@ -48,6 +49,13 @@ func Of(run *record.Run) Graph {
 				g.Edges = append(g.Edges, Edge{From: from, To: i})
 			}
 		}
+		for _, t := range n.Gates {
+			for _, id := range t.Reads {
+				if from, ok := index[id]; ok && from != i {
+					g.Edges = append(g.Edges, Edge{From: from, To: i, Order: true, Gate: true})
+				}
+			}
+		}
 	}
 	return g
 }
@@ -67,7 +75,7 @@ func sign(state string) string {
 		return "■"
 	case "skipped", "off":
 		return "–"
-	case "stale", "maybe", "wanted", "ready", "queued":
+	case "stale", "gated", "maybe", "wanted", "ready", "queued":
 		return "○"
 	}
 	return ""
@@ -80,7 +88,7 @@ func tone(state string) string {
 		return state
 	case "off":
 		return "skipped"
-	case "stale", "maybe", "wanted", "ready", "queued":
+	case "stale", "gated", "maybe", "wanted", "ready", "queued":
 		return "waiting"
 	}
 	return "none"
@@ -96,7 +104,8 @@ func (g Graph) clean() Graph {
 			continue
 		}
 		if i, dup := seen[[2]int{e.From, e.To}]; dup {
-			out.Edges[i].Order = out.Edges[i].Order && e.Order
+			o := &out.Edges[i]
+			o.Order, o.Gate = o.Order && e.Order, o.Order && e.Order && (o.Gate || e.Gate)
 			continue
 		}
 		seen[[2]int{e.From, e.To}] = len(out.Edges)

@@ -77,7 +77,11 @@ func (d *drawing) edge(b *strings.Builder, route []int, class string, e Edge) {
 	}
 	last := d.spots[route[len(route)-1]]
 	tip := last.y - nodeHigh/2
-	fmt.Fprintf(b, `"><title>%s</title></path>`, escape(d.Nodes[e.From].ID+" → "+d.Nodes[e.To].ID))
+	title := d.Nodes[e.From].ID + " → " + d.Nodes[e.To].ID
+	if e.Gate {
+		title += " (gate)"
+	}
+	fmt.Fprintf(b, `"><title>%s</title></path>`, escape(title))
 	if !strings.Contains(class, "faint") {
 		fmt.Fprintf(b, `<path class="head" d="M%s %sl-4 -7h8z"/>`, num(last.x), num(tip))
 	}

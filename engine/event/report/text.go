@@ -12,7 +12,10 @@ func Text(w io.Writer, g Graph) error {
 	reads := make([][]string, len(g.Nodes))
 	for _, e := range g.Edges {
 		name := visible(g.Nodes[e.From].ID)
-		if e.Order {
+		switch {
+		case e.Gate:
+			name += " (gate)"
+		case e.Order:
 			name += " (order)"
 		}
 		reads[e.To] = append(reads[e.To], name)
@@ -71,7 +74,10 @@ func Dot(w io.Writer, g Graph) error {
 	}
 	for _, e := range g.Edges {
 		attr := ""
-		if e.Order {
+		switch {
+		case e.Gate:
+			attr = " [style=dashed, label=gate]"
+		case e.Order:
 			attr = " [style=dashed]"
 		}
 		fmt.Fprintf(&b, "  n%d -> n%d%s;\n", e.From, e.To, attr)
@@ -105,7 +111,10 @@ func Mermaid(w io.Writer, g Graph) error {
 	}
 	for _, e := range g.Edges {
 		arrow := "-->"
-		if e.Order {
+		switch {
+		case e.Gate:
+			arrow = "-. gate .->"
+		case e.Order:
 			arrow = "-.->"
 		}
 		fmt.Fprintf(&b, "  n%d %s n%d\n", e.From, arrow, e.To)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -99,4 +100,27 @@ func TestEveryDrawingShowsANodeThatIsOff(t *testing.T) {
 	}
 	svg := drawn(t, func(b *bytes.Buffer, g Graph) error { return SVG(b, g) }, odd())
 	wellFormed(t, "svg", svg)
+}
+
+func TestGateEdgesSayWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	g := Graph{Title: "g", Nodes: []Node{{ID: "a"}, {ID: "b"}, {ID: "c", State: "gated"}}, Edges: []Edge{
+		{From: 0, To: 1}, {From: 0, To: 1, Order: true, Gate: true}, // read as well: an edge of data
+		{From: 0, To: 2, Order: true}, {From: 0, To: 2, Order: true, Gate: true}, {From: 1, To: 2, Order: true},
+	}}
+	for want, write := range map[string]func(io.Writer, Graph) error{
+		"○ c    gated  ← a (gate), b (order)":  Text,
+		"n0 -> n2 [style=dashed, label=gate];": Dot,
+		"n0 -. gate .-> n2":                    Mermaid,
+		`class="edge faint order" d="`:         SVG,
+		"<title>a → c (gate)</title>":          SVG,
+		"n0 --> n1":                            Mermaid,
+		"n1 -.-> n2":                           Mermaid,
+		"n0 -> n1;":                            Dot,
+	} {
+		var b strings.Builder
+		if err := write(&b, g); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%v, want %q in:\n%s", err, want, b.String())
+		}
+	}
 }

@@ -3,6 +3,7 @@ package remotetest
 import (
 	"context"
 	"io"
+	"os"
 	"strings"
 	"sync"
 
@@ -127,4 +128,20 @@ type Endless struct{}
 func (Endless) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// Harms are what may happen to the files of a bucket behind its server's back, by name.
+func Harms() map[string]func(path string) error {
+	return map[string]func(path string) error{
+		"corrupted": func(path string) error {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			data[len(data)/2] ^= 1
+			return os.WriteFile(path, data, 0o644)
+		},
+		"truncated": func(path string) error { return os.Truncate(path, 10) },
+		"deleted":   os.Remove,
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -53,18 +52,7 @@ func (g gateway) files(t *testing.T, holds string) []string {
 func TestObjectsHarmedInTheServersFolder(t *testing.T) {
 	t.Parallel()
 	g := start(t)
-	for name, harm := range map[string]func(path string) error{
-		"corrupted": func(path string) error {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			data[len(data)/2] ^= 1
-			return os.WriteFile(path, data, 0o644)
-		},
-		"truncated": func(path string) error { return os.Truncate(path, 10) },
-		"deleted":   os.Remove,
-	} {
+	for name, harm := range remotetest.Harms() {
 		for _, kind := range []string{"/cas/", "/ac/"} {
 			here, there := remotetest.Workspace(t), remotetest.Workspace(t)
 			b := g.open(t, nil)

@@ -24,7 +24,8 @@ type Limits struct {
 	Trickle int64         // bytes that must move in that time; 0 means 4096
 }
 
-func (l Limits) filled() Limits {
+// Filled has the defaults in the place of zeros.
+func (l Limits) Filled() Limits {
 	if l.Connect <= 0 {
 		l.Connect = 10 * time.Second
 	}
@@ -45,7 +46,7 @@ type Transport struct {
 
 // NewTransport makes a transport.
 func NewTransport(l Limits) *Transport {
-	l = l.filled()
+	l = l.Filled()
 	return &Transport{limits: l, base: &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: l.Connect, KeepAlive: 15 * time.Second}).DialContext,

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -274,35 +273,6 @@ func (s sparse) ReadAt(p []byte, off int64) (int, error) {
 		}
 	}
 	return len(p), nil
-}
-
-// TestTorchReadsWhatIsWritten asks PyTorch itself. It takes a Python with torch from $BELAY_TORCH (for
-// example BELAY_TORCH=python3): importing torch takes too long for every run.
-func TestTorchReadsWhatIsWritten(t *testing.T) {
-	t.Parallel()
-	python := os.Getenv("BELAY_TORCH")
-	if python == "" {
-		t.Skip("BELAY_TORCH names no Python with torch")
-	}
-	state := NewOrderedDict()
-	data := []byte{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40}
-	state.Set("w", NewTensor(dtype.F32, []int{2}, func() ([]byte, error) { return data, nil }))
-	state.Set("b", NewTensor(dtype.BF16, []int{2, 2}, func() ([]byte, error) { return data, nil }))
-	state.Set("f8", NewTensor(dtype.F8E4M3, []int{8}, func() ([]byte, error) { return data, nil }))
-	path := filepath.Join(t.TempDir(), "x.pt")
-	if err := Write(path, state); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(python, "-c", `
-import sys, torch
-d = torch.load(sys.argv[1], weights_only=True)
-print(d["w"].tolist(), d["b"].shape, d["b"].dtype, d["f8"].dtype)
-d = torch.load(sys.argv[1], mmap=True, weights_only=True)
-print(d["w"].tolist())`, path).CombinedOutput()
-	want := "[1.0, 2.0] torch.Size([2, 2]) torch.bfloat16 torch.float8_e4m3fn\n[1.0, 2.0]\n"
-	if err != nil || string(out) != want {
-		t.Errorf("torch says %s (%v), want %s", out, err, want)
-	}
 }
 
 func FuzzPickle(f *testing.F) {

@@ -1,0 +1,119 @@
+package mindspeed
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/belay-ml/belay/dsl/foreign"
+)
+
+// preprocess is preprocess_data.py.
+func preprocess(l *launch) []*foreign.Job {
+	j := l.job("preprocess", "text")
+	style := l.take("handler_name")
+	if style != nil {
+		j.Settings = append(j.Settings, style.setting("style"))
+		if strings.Contains(style.text(), "Instruction") || strings.Contains(style.text(), "Pairwise") || strings.Contains(style.text(), "MOSS") {
+			j.Name = "records"
+		}
+	}
+	j.Lift = []string{"seq_length", "template"}
+	if f := l.take("input"); f != nil {
+		j.Settings = append(j.Settings, f.reads("input", "data"))
+	}
+	if f := l.take("tokenizer_name_or_path"); f != nil {
+		j.Settings = append(j.Settings, f.reads("tokenizer", "tokenizer"))
+	}
+	if f := l.take("output_prefix"); f != nil {
+		s := f.setting("output_prefix")
+		if t := f.path(); t != "" {
+			s.Texts = []string{path.Base(t)}
+			j.Writes = append(j.Writes, foreign.Write{Path: t, Port: "index", Index: true})
+		}
+		if s.Open == "" {
+			j.Settings = append(j.Settings, s)
+		} else {
+			l.drop(f, "how the files' names begin is not known: they begin with data")
+		}
+	}
+	if f := l.take("tokenizer_type"); f != nil {
+		why := "the tokenizer is recognised by its files"
+		if t := f.text(); t != "" && t != "PretrainedFromHF" {
+			why = "only tokenizers of Hugging Face directories are read"
+		}
+		l.drop(f, why)
+	}
+	l.rest(j,
+		group{"the tokenizer is recognised by its files", "tokenizer_not_use_fast tokenizer_model vocab_file merge_file"},
+		group{"it changes no byte of the result", "log_interval cache_dir overwrite_cache streaming dataset_impl datasets interval pad_vocab_size_to make_vocab_size_divisible_by"},
+		group{"sets are not mixed by name: input takes a list of files", "dataset_dir max_samples mix_strategy interleave_probs hf_datasets_params seed"},
+		group{"texts are not cut at sentences", "split_sentences keep_newlines"},
+	)
+	return []*foreign.Job{j}
+}
+
+// convert is convert_ckpt.py.
+func convert(l *launch) []*foreign.Job {
+	j := l.job("convert", "shards")
+	from, to := l.take("load_model_type"), l.take("save_model_type")
+	legacy, mcore := l.take("save_to_legacy"), l.take("use_mcore_models")
+	format := "legacy"
+	switch {
+	case to.text() == "hf", to.text() == "huggingface":
+		format, j.Name, j.Keep = "hf", "exported", true
+	case l.program == "convert_ckpt_v2.py", mcore != nil && legacy == nil:
+		format = "mcore"
+	}
+	s := l.fixed("to", format, "")
+	if to != nil {
+		s.As, s.At = to.as, to.at
+	}
+	j.Settings = append(j.Settings, s)
+	if from != nil {
+		l.drop(from, "a checkpoint's format is recognised by its files")
+	}
+
+	if load := l.take("load_dir"); load != nil {
+		param := "checkpoint"
+		if from.text() == "hf" {
+			param = "model"
+		}
+		j.Settings = append(j.Settings, load.reads("from", param))
+	}
+	if f := l.take("save_dir"); f != nil {
+		if format == "hf" { // the folder holds the model it began with, and gets the result below it
+			j.Settings = append(j.Settings, f.reads("template", "model"))
+			leaves(j, f, "model", "mg2hf")
+		} else {
+			leaves(j, f, "checkpoint", "")
+		}
+	}
+	if f := l.take("params_dtype"); f != nil {
+		s := f.setting("dtype")
+		if t := f.text(); t != "" && !slices.Contains([]string{"bf16", "fp16", "fp32"}, t) {
+			s.Texts, s.Note = []string{"fp32"}, "which "+l.program+" takes "+t+" for"
+		}
+		j.Settings = append(j.Settings, s)
+	} else if format != "hf" && l.program == "convert_ckpt.py" {
+		j.Settings = append(j.Settings, l.fixed("dtype", "fp16", "the default of "+l.program))
+	}
+	if f := l.take("model_type_hf"); f != nil {
+		l.drop(f, "the config.json beside the weights tells the family")
+	}
+	if f := l.take("lora_load"); f != nil {
+		j.Settings = append(j.Settings, f.reads("lora", "adapters"))
+	}
+	if format == "hf" {
+		if f := l.take("make_vocab_size_divisible_by"); f != nil {
+			l.drop(f, "a Hugging Face model keeps the vocabulary of its config")
+		}
+	}
+	l.rest(j,
+		group{"a checkpoint's format is recognised by its files", "load_from_legacy model_type loader saver"},
+		group{"the tokenizer comes along with the model", "tokenizer_model"},
+		group{"how tensors are packed comes from the model's family", "w_pack moe_grouped_gemm"},
+		group{"weights are read tensor by tensor", "max_queue_size megatron_path noop_layers"},
+	)
+	return []*foreign.Job{j}
+}

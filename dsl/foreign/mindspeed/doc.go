@@ -1,0 +1,20 @@
+// Package mindspeed reads launch scripts of MindSpeed-LLM (ModelLink) and Megatron-LM.
+//
+//	shell.Script -> Jobs: the program of each command -> launch (its flags) -> a rule a program -> foreign.Job
+//
+// # launch
+//
+// One program and its flags. A rule takes the flags that mean something else than a parameter of the same name: paths
+// that are joined to a file's name, switches that choose a word. All other flags go by their name, which is the stage's
+// parameter or an alias of it.
+//
+// # Invariants
+//
+// Every flag becomes a setting or is left with a reason. Defaults of the reference that differ from belay's are written
+// out, with a note.
+//
+// # Where to add things
+//
+// A flag that belay has no parameter for and why: reasons in flags.go. A flag with a meaning of its own: the rule of
+// its program. A program: programs in program.go.
+package mindspeed
