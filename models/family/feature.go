@@ -115,6 +115,7 @@ func (f *Family) Shown() *Family {
 		}
 	}
 	out.HF, out.Legacy, out.Mcore = f.shown(f.HF), f.shown(f.Legacy), f.shown(f.Mcore)
+	out.GGUF = f.shown(f.GGUF)
 	if !f.legacyHolds() {
 		out.Legacy = nil
 	}
