@@ -1,6 +1,7 @@
 package family
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
 
 	"github.com/belay-ml/belay/models/hfconfig"
 	"github.com/belay-ml/belay/testdata/goldens"
@@ -291,5 +294,78 @@ func TestEveryRowOfTheModelTableIsASize(t *testing.T) {
 	}
 	if len(rows) != len(table.Rows) {
 		t.Errorf("%d rows in the families, %d in the table", len(rows), len(table.Rows))
+	}
+}
+
+func TestChatTemplatesExist(t *testing.T) {
+	t.Parallel()
+	r, err := Load("", known())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range r.Names() {
+		f, _ := r.Named(name)
+		if f.ChatTemplate == "hf" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("..", "chat", "data", f.ChatTemplate+".yaml")); err != nil {
+			t.Errorf("%s: chat template: %v", name, err)
+		}
+	}
+}
+
+func TestBuiltInFilesFitTheSchema(t *testing.T) {
+	t.Parallel()
+	text, err := Schema(known())
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(SchemaName, doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile(SchemaName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(text []byte) error {
+		var v any
+		if err := yaml.Unmarshal(text, &v); err != nil {
+			return err
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err != nil {
+			return err
+		}
+		return schema.Validate(value)
+	}
+	paths, err := filepath.Glob(filepath.Join("data", "*.yaml"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := valid(text); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for _, wrong := range []string{
+		"doc: x", "family: x\nblock: {gate: always}", "family: x\nblock: {gated: never}", "family: x\nhf: {rules: [{name: a}]}", "family: x\nlik: y",
+		"family: x\nmatch: {where: []}", "family: x\ncanonical: [{name: a, shape: [hidden], split: both}]",
+	} {
+		if valid([]byte(wrong)) == nil {
+			t.Errorf("the schema accepts %q", wrong)
+		}
 	}
 }
