@@ -282,3 +282,59 @@ func TestNamesWithoutThePublishersPrefixAreRead(t *testing.T) {
 		back.Close()
 	}
 }
+
+// Newer releases of transformers hold all experts of a layer in one tensor of three axes.
+func TestExpertsInOneTensorAreReadFromHuggingFace(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"qwen3-moe", "deepseek-v3"} {
+		f, err := reg.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := tinyConfig(t, f, false)
+		src := randomModel(t, f, cfg, 4)
+		dir := filepath.Join(quickDir(t), "hf")
+		if _, err := Write(context.Background(), src, cfg, dir, WriteOptions{To: HF, Family: name}); err != nil {
+			t.Fatal(err)
+		}
+		jobs, err := newPlanner(src, newModel(f, cfg, true), 1).flat(f.HF)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fused, whole := ckpt.NewMemory(), newWholes(jobs)
+		for _, j := range jobs {
+			put := func(_ int, o output, data []byte) error {
+				if data = whole.add(o.name, data); data == nil {
+					return nil
+				}
+				return fused.Put(j.info, slices.Clone(data))
+			}
+			each := len(j.inputs) / max(j.experts, 1)
+			for k := range max(j.experts, 1) {
+				if err := j.do(src, j.inputs[k*each:(k+1)*each], Env{HeadDim: cfg.HeadDim}, 1, put); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, i := range fused.List() {
+			if strings.HasSuffix(i.Name, "layers.1.mlp.experts.gate_up_proj") && !slices.Equal(i.Shape, []int{4, 24, 16}) {
+				t.Errorf("%s: shape %v", i.Name, i.Shape)
+			}
+		}
+		if err := safetensors.Write(filepath.Join(dir, safetensors.SingleName), fused, nil); err != nil {
+			t.Fatal(err)
+		}
+		back, meta, err := OpenCanonical(dir, OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sameTensors(src, back); err != nil || len(meta.Leftovers) > 0 {
+			t.Errorf("%s: %v, leftovers %v", name, err, meta.Leftovers)
+		}
+		back.Close()
+	}
+}

@@ -46,11 +46,15 @@ func storedSource(src ckpt.Source, format *family.Format) *stored {
 	bare := func(name string) bool { // known without it: the head
 		return slices.ContainsFunc(format.Rules, func(r family.Rule) bool { return r.Name == name })
 	}
+	spell := namesOf(format)
 	for _, i := range src.List() {
 		if matches(format.Ignore, i.Name) {
 			continue
 		}
 		name := i.Name
+		if _, _, after, ok := spell.split(name); ok && slices.Contains(spell.gathers, after) {
+			s.grouped = true
+		}
 		if !bare(name) {
 			name = prefix + name
 		}
