@@ -67,6 +67,9 @@ func newView(f *family.Family, format *family.Format, cfg hfconfig.Config, s *st
 		}
 	}
 	for _, name := range s.names {
+		if !s.used[name] && (strings.Contains(name, loraA+".") || strings.Contains(name, loraB+".")) {
+			return nil, fmt.Errorf("tensor %s is a LoRA adapter of a module that belay keeps no adapters of: merge it with the trainer that made it", name)
+		}
 		if strings.HasSuffix(name, "weight_scale_inv") {
 			return nil, fmt.Errorf("tensor %s scales blocks of 8-bit weights: convert the checkpoint to bf16 first", name)
 		}
