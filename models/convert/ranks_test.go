@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/belay-ml/belay/models/ckpt"
 	"github.com/belay-ml/belay/models/ckpt/megatron"
 	"github.com/belay-ml/belay/models/ckpt/safetensors"
+	"github.com/belay-ml/belay/models/ckpt/torchpt"
 )
 
 // ranks writes a tiny model of a family and opens the result rank by rank.
@@ -336,5 +338,56 @@ func TestExpertsInOneTensorAreReadFromHuggingFace(t *testing.T) {
 			t.Errorf("%s: %v, leftovers %v", name, err, meta.Leftovers)
 		}
 		back.Close()
+	}
+}
+
+// Transformer Engine keeps the norms before attention and MLP with the linears that follow them.
+func TestNormsInsideLinearsAreRead(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := reg.Named("megatron-gpt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := tinyConfig(t, f, false)
+	cfg.LayerNorm, cfg.Raw = true, nil
+	text, err := cfg.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := randomModel(t, f, cfg, 2)
+	s := storedOf(t, newModel(f, cfg, false), src, 1, "")
+	model := torchpt.NewOrderedDict()
+	for _, name := range s.names {
+		p := s.pieces[name][0]
+		if strings.HasPrefix(name, "decoder.layers.") {
+			name = strings.Replace(name, ".input_layernorm.", ".self_attention.linear_qkv.layer_norm_", 1)
+			name = strings.Replace(name, ".pre_mlp_layernorm.", ".mlp.linear_fc1.layer_norm_", 1)
+		}
+		model.Set(name, torchpt.NewTensor(p.DType, p.Shape, p.load))
+	}
+	args := torchpt.NewDict()
+	args.Set(configKey, string(text))
+	root := torchpt.NewDict()
+	root.Set("args", torchpt.Namespace(args))
+	root.Set("checkpoint_version", 3.0)
+	root.Set("model", model)
+	dir := filepath.Join(t.TempDir(), "mp_rank_00")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := torchpt.Write(filepath.Join(dir, megatron.FileName), root); err != nil {
+		t.Fatal(err)
+	}
+	back, meta, err := OpenCanonical(filepath.Dir(dir), OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Close()
+	if err := sameTensors(src, back); err != nil || len(meta.Leftovers) > 0 {
+		t.Errorf("%v, leftovers %v", err, meta.Leftovers)
 	}
 }

@@ -76,10 +76,11 @@ type names struct {
 	layers  []string // texts before the layer
 	experts []string // texts between layer and expert
 	gathers []string // texts after the layer of tensors that hold all experts of a rank
+	also    map[string]string
 }
 
 func namesOf(format *family.Format) names {
-	var n names
+	n := names{also: format.Also}
 	add := func(list *[]string, text string) {
 		if !slices.Contains(*list, text) {
 			*list = append(*list, text)
@@ -222,6 +223,9 @@ func (k *collector) chunk(r megatron.Rank, v, offset int) (int, error) {
 				}
 			}
 			k.layers[layer] = true
+			if other, ok := k.spell.also[after]; ok {
+				after = other
+			}
 			if mid, e, rest, ok := k.spell.expert(after); ok {
 				if k.perRank > 0 && e >= k.perRank {
 					return 0, fmt.Errorf("%s holds expert %d (tensor %q), each of %d ranks has %d", where, e, local, k.c.EP, k.perRank)

@@ -126,7 +126,7 @@ func (f *Family) shown(format *Format) *Format {
 	if format == nil {
 		return nil
 	}
-	out := &Format{Ignore: format.Ignore, Prefix: format.Prefix}
+	out := &Format{Ignore: format.Ignore, Prefix: format.Prefix, Also: format.Also}
 	for _, r := range format.Rules {
 		if f.may(r.If) && !slices.ContainsFunc(r.From, func(name string) bool {
 			t, ok := f.TensorNamed(name)
