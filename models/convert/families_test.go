@@ -329,6 +329,24 @@ func TestCopiesThatDifferAreRefused(t *testing.T) {
 	}
 }
 
+func TestTheRoutersBiasKeepsItsType(t *testing.T) {
+	t.Parallel()
+	mem := ckpt.NewMemory()
+	for _, name := range []string{"layers.1.router.bias", "layers.1.router.weight"} {
+		if err := mem.Put(ckpt.Info{Name: name, DType: dtype.F32, Shape: []int{2}}, []byte{1, 0, 128, 63, 3, 0, 0, 64}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := Cast(mem, dtype.BF16).List()
+	if list[0].DType != dtype.F32 || list[1].DType != dtype.BF16 {
+		t.Errorf("types %v", list)
+	}
+	b, err := Cast(mem, dtype.BF16).Bytes("layers.1.router.bias")
+	if err != nil || len(b) != 8 {
+		t.Errorf("%v, %v", b, err)
+	}
+}
+
 func TestTensorsThatWouldBeLostAreRefused(t *testing.T) {
 	t.Parallel()
 	reg, err := Families("")
