@@ -6,6 +6,7 @@ import (
 
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
+	"github.com/belay-ml/belay/engine/param"
 	"github.com/belay-ml/belay/engine/secret"
 )
 
@@ -37,6 +38,12 @@ type Spec struct {
 // normalised parameters.
 type Shaper interface {
 	Outputs(values map[string]any) ([]artifact.Port, error)
+}
+
+// Checker is a Stage that finds mistakes in its parameters that the schema cannot, before anything runs. values are the
+// normalised parameters.
+type Checker interface {
+	Check(values map[string]any) []param.Problem
 }
 
 // EnvVar is an environment variable that a stage declares.

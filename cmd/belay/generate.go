@@ -1,23 +1,26 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/stages/generate"
 	"github.com/belay-ml/belay/stages/inference"
 )
 
 func newGenerate(a *app) *cobra.Command {
-	var model, tokenizer, prompt, template, system string
+	var model, tokenizer, prompt, template, chatFile, system string
 	var stop []string
 	d := generate.Decoding{TopK: 50, TopP: 1, Temperature: 1, RepetitionPenalty: 1, MaxNewTokens: 128}
 	c := &cobra.Command{
@@ -50,7 +53,7 @@ func newGenerate(a *app) *cobra.Command {
 			if err != nil {
 				return fault.Wrap(fault.Data, err)
 			}
-			p, err := inference.NewPrompter(r.Tokenizer, template)
+			p, err := inference.NewPrompter(r.Tokenizer, hf.Choice{Template: template, File: chatFile, Dir: cmp.Or(tokenizer, model), Now: time.Now})
 			if err != nil {
 				return fault.Wrap(fault.Usage, err)
 			}
@@ -77,7 +80,8 @@ func newGenerate(a *app) *cobra.Command {
 	f.StringVar(&model, "model", "", "checkpoint directory")
 	f.StringVar(&tokenizer, "tokenizer", "", "directory with the tokenizer; the model's own when left out")
 	f.StringVar(&prompt, "prompt", "", "what to ask")
-	f.StringVar(&template, "template", "", "prompt template; empty asks the plain text")
+	f.StringVar(&template, "template", "", "prompt template, or hf for the model's own chat template; empty asks the plain text")
+	f.StringVar(&chatFile, "chat-template", "", "Jinja file for --template hf, instead of the model's own")
 	f.StringVar(&system, "system", "", "system text for the template")
 	f.StringArrayVar(&stop, "stop", nil, "a text that ends the answer")
 	f.IntVar(&d.MaxNewTokens, "max-new-tokens", d.MaxNewTokens, "most tokens of the answer")

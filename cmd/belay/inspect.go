@@ -14,40 +14,43 @@ import (
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/store"
 	"github.com/belay-ml/belay/models/convert"
-	"github.com/belay-ml/belay/models/tok/open"
 	"github.com/belay-ml/belay/stages/corpus"
+	"github.com/belay-ml/belay/stages/corpus/view"
 )
 
 // inspection is what a path is; one of the parts is set, and Provenance where the path lies in a store.
 type inspection struct {
 	Path       string              `json:"path"`
 	Checkpoint *convert.Inspection `json:"checkpoint,omitempty"`
-	TokenIndex *corpus.Report      `json:"token_index,omitempty"`
+	TokenIndex *view.View          `json:"token_index,omitempty"`
 	Provenance *artifact.Manifest  `json:"provenance,omitempty"`
 }
 
 func newInspect(a *app) *cobra.Command {
-	var tokenizer string
+	var f indexFlags
 	var opt convert.InspectOptions
 	c := &cobra.Command{
 		Use:   "inspect PATH",
 		Short: "Say what a file or directory is: tensors, layout, tokens, provenance",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			in, err := inspect(c.Context(), args[0], tokenizer, opt)
+			in, err := inspect(c.Context(), args[0], &f, opt)
 			if err != nil {
 				return err
 			}
-			return a.print(in, in.text)
+			if f.html != "" {
+				return a.page(in.TokenIndex, f.html)
+			}
+			return a.print(in, func(w io.Writer) error { return in.text(w, a.ink()) })
 		},
 	}
-	c.Flags().StringVar(&tokenizer, "tokenizer", "", "directory with the tokenizer that turns a token index's ids into text")
+	f.add(c.Flags())
 	c.Flags().BoolVar(&opt.Stats, "stats", false, "of a checkpoint: smallest, largest, mean, deviation, zeros and broken numbers of each tensor; reads all of them")
 	c.Flags().StringVar(&opt.Match, "tensor", "", "of a checkpoint: only tensors whose names hold this text or match this pattern: '*.linear_qkv.weight'")
 	return c
 }
 
-func inspect(ctx context.Context, path, tokenizer string, opt convert.InspectOptions) (inspection, error) {
+func inspect(ctx context.Context, path string, f *indexFlags, opt convert.InspectOptions) (inspection, error) {
 	in := inspection{Path: path}
 	if _, err := os.Stat(path); err != nil {
 		if !corpus.Exists(path) {
@@ -56,20 +59,12 @@ func inspect(ctx context.Context, path, tokenizer string, opt convert.InspectOpt
 	}
 	in.Provenance = provenance(path)
 	if isTokenIndex(path) {
-		var decode func([]int32) string
-		if tokenizer != "" {
-			t, err := open.Dir(tokenizer)
-			if err != nil {
-				return in, fault.Wrap(fault.Data, err)
-			}
-			decode = func(ids []int32) string { return t.Decode(ids, false) }
-		}
-		r, err := corpus.Inspect(path, decode)
-		if err != nil {
-			return in, fault.Wrap(fault.Data, err)
-		}
-		in.TokenIndex = &r
-		return in, nil
+		v, err := f.look(path)
+		in.TokenIndex = v
+		return in, err
+	}
+	if given := f.given(); len(given) > 0 {
+		return in, fault.New(fault.Usage, "%s: not a token index, and %s says how one is shown", path, strings.Join(given, ", "))
 	}
 	c, err := convert.Inspect(ctx, path, opt)
 	if err != nil {
@@ -114,7 +109,7 @@ func provenance(path string) *artifact.Manifest {
 	return m
 }
 
-func (in inspection) text(w io.Writer) error {
+func (in inspection) text(w io.Writer, ink ink) error {
 	fmt.Fprintln(w, in.Path)
 	if m := in.Provenance; m != nil {
 		fmt.Fprintf(w, "  made by %s (%s version %d) of recipe %s, key %.12s, %s\n", m.Made.Node, m.Stage, m.Version, m.Made.Recipe, m.Key, m.Made.At.Local().Format("2006-01-02 15:04:05"))
@@ -125,24 +120,9 @@ func (in inspection) text(w io.Writer) error {
 	}
 	switch {
 	case in.TokenIndex != nil:
-		return indexText(w, in.TokenIndex)
+		return indexText(w, in.TokenIndex, ink)
 	case in.Checkpoint != nil:
 		return checkpointText(w, in.Checkpoint)
-	}
-	return nil
-}
-
-func indexText(w io.Writer, r *corpus.Report) error {
-	for _, x := range r.Indexes {
-		fmt.Fprintf(w, "  %s: %s, %d sequences, %d documents, %d tokens; lengths %d to %d, median %d\n",
-			x.Name, x.DType, x.Sequences, x.Documents, x.Tokens, x.Shortest, x.Longest, x.Median)
-		for _, s := range x.Samples {
-			text := fmt.Sprint(s.IDs)
-			if s.Text != "" {
-				text = fmt.Sprintf("%q", s.Text)
-			}
-			fmt.Fprintf(w, "    sequence %d (%d tokens): %s\n", s.Sequence, s.Length, text)
-		}
 	}
 	return nil
 }

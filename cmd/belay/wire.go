@@ -39,8 +39,8 @@ pretraining, fine-tuning, generation, benchmarks), caches every stage by content
 		newRun(a), newPlan(a), newExplain(a), newCheck(a), newGraph(a),
 		newRuns(a), newShow(a), newDiff(a), newMetrics(a), newExport(a), newImport(a),
 		newStage(a), newInspect(a), newCompare(a),
-		newTokenize(a), newForward(a), newGenerate(a),
-		newImport(a), newModels(a), newCache(a), newLock(a), newSchema(a), newLSP(a), newVersion(a),
+		newTokenize(a), newRender(a), newForward(a), newGenerate(a),
+		newModels(a), newCache(a), newLock(a), newSchema(a), newLSP(a), newVersion(a),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodes},
 	)
 	a.begin(root)

@@ -28,6 +28,9 @@ func Place(p param.Problem, with *ast.Node, whole pos.Span, what string) diag.Di
 		d.Summary = strings.Join(p.Path, ".") + ": " + d.Summary
 	default:
 		d.Subject = at.Span
+		if p.To > 0 && at.Kind == ast.Text {
+			d.Subject = at.Within(-1, p.From, p.To)
+		}
 		d.Summary = strings.Join(p.Path, ".") + ": " + d.Summary
 	}
 	return d

@@ -37,6 +37,7 @@ type shared struct {
 	programs  map[string]*expr.Program // by wanted type, source and the types of the names used
 	graph     *engine.Graph
 	exists    map[string]bool
+	patterns  map[string]matched
 	loader    *ast.Loader
 	blocks    map[string]*block // by identity of the file
 	loaded    []*block          // in the order of their first use

@@ -99,7 +99,7 @@ type kind struct {
 func newBuilder(opt Options) *builder {
 	b := &builder{shared: &shared{
 		opt: opt, registry: map[string]*kind{}, exprs: check.Exprs{}, splits: map[*ast.Node]split{}, programs: map[string]*expr.Program{}, graph: &engine.Graph{},
-		exists: map[string]bool{}, loader: &ast.Loader{Over: opt.Over}, blocks: map[string]*block{},
+		exists: map[string]bool{}, patterns: map[string]matched{}, loader: &ast.Loader{Over: opt.Over}, blocks: map[string]*block{},
 	}}
 	for _, s := range opt.Stages {
 		spec := s.Describe()

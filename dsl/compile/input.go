@@ -14,6 +14,7 @@ import (
 	"github.com/belay-ml/belay/dsl/pos"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
+	"github.com/belay-ml/belay/engine/key"
 	"github.com/belay-ml/belay/engine/param"
 )
 
@@ -60,6 +61,18 @@ func (w *inputs) value(f *param.Field, path string, v any, node *ast.Node) (out 
 				out[k] = item
 				all = all && ok
 			}
+		}
+		return out, all
+	case param.List:
+		items, isList := v.([]any)
+		if !isList || f.Elem.Type != param.Object {
+			break
+		}
+		out, all := make([]any, len(items)), true
+		for i, item := range items {
+			x, ok := w.value(f.Elem, key.Index(path, i), item, w.below(node, strconv.Itoa(i)))
+			out[i] = x
+			all = all && ok
 		}
 		return out, all
 	}
@@ -126,18 +139,26 @@ func (w *inputs) list(f *param.Field, path string, v any, node *ast.Node) (any, 
 		return nil, true
 	}
 	if !isList {
-		item, ok := w.one(f, path, v, node)
-		return []any{item}, ok
+		items = []any{v}
 	}
 	out, all := []any{}, true
 	for i, item := range items {
-		at := w.below(node, strconv.Itoa(i))
+		at := node
+		if isList {
+			at = w.below(node, strconv.Itoa(i))
+		}
 		if more, nested := item.([]any); nested { // a fan-in written as an item
 			for _, m := range more {
 				x, ok := w.one(f, path, m, at)
 				out, all = append(out, x), all && ok
 			}
 			continue
+		}
+		if text, isText := item.(string); isText {
+			if found, is := w.pattern(path, text, at); is {
+				out = append(out, found...)
+				continue
+			}
 		}
 		x, ok := w.one(f, path, item, at)
 		out, all = append(out, x), all && ok
@@ -244,7 +265,29 @@ func (w *inputs) path(path, text string, node *ast.Node) (any, bool) {
 		w.errorf(node, "download it in a stage that uses hf-download, and read that stage's port", "%s: %s is on a hub, and inputs are local", path, text)
 		return nil, false
 	}
-	dir, as, inline := w.b.opt.Dir, text, false
+	dir, as, hint := w.place(text, node)
+	abs := beside(dir, text)
+	if !w.b.there(abs) {
+		if isPattern(text) {
+			hint = "patterns are for parameters that take a list of files"
+		}
+		w.ifOn(node, hint, "%s: no such file or folder: %s", path, as)
+	}
+	return engine.Source{Path: abs, As: as}, true
+}
+
+// beside is a path seen from a folder.
+func beside(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+// place is the folder that a path is relative to, how it was written, and what to say when nothing is there.
+func (w *inputs) place(text string, node *ast.Node) (dir, as, hint string) {
+	dir, as = w.b.opt.Dir, text
+	inline := false
 	if node != nil {
 		from, _ := w.b.source(w.in.cell, node)
 		if f := from.File(); f != nil {
@@ -254,24 +297,13 @@ func (w *inputs) path(path, text string, node *ast.Node) (any, bool) {
 			as = from.Text
 		}
 	}
-	abs := text
-	if !filepath.IsAbs(abs) {
-		abs = filepath.Join(dir, text)
+	switch {
+	case inline:
+		hint = "paths on the command line are relative to the working directory"
+	case !filepath.IsAbs(as):
+		hint = "paths in a recipe are relative to it"
 	}
-	abs = filepath.Clean(abs)
-	if !w.b.there(abs) {
-		hint := "paths in a recipe are relative to it"
-		if inline {
-			hint = "paths on the command line are relative to the working directory"
-		}
-		if strings.ContainsAny(text, "*?[") {
-			hint = "patterns are not expanded: give the folder"
-		} else if filepath.IsAbs(as) {
-			hint = ""
-		}
-		w.ifOn(node, hint, "%s: no such file or folder: %s", path, as)
-	}
-	return engine.Source{Path: abs, As: as}, true
+	return dir, as, hint
 }
 
 // ifOn reports a mistake that only matters to an instance that is on.

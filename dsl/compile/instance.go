@@ -146,6 +146,9 @@ func (b *builder) with(s *stage, in *instance, n *engine.Node) bool {
 		values[name] = nil
 	}
 	norm, problems := schema.Normalize(values)
+	if c, checks := s.kind.stage.(engine.Checker); checks && !broken && len(problems) == 0 {
+		problems = c.Check(norm)
+	}
 	for _, p := range problems {
 		if len(p.Path) == 0 || failed[p.Path[0]] || failedAs(schema, p.Path[0], failed) {
 			continue

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 
+	"github.com/belay-ml/belay/engine/formula"
 	"github.com/belay-ml/belay/engine/param"
 )
 
@@ -19,10 +19,10 @@ import (
 type Program struct {
 	source  string
 	prog    *vm.Program
-	steps   *steps     // of predicates; nil when there are none
-	numbers *numbers   // nil when it reads no numbers of stages
-	chain   []string   // when the expression is a path through maps, which needs no machine
-	typ     types.Type // of the chain
+	steps   *formula.Steps // of predicates; nil when there are none
+	numbers *numbers       // nil when it reads no numbers of stages
+	chain   []string       // when the expression is a path through maps, which needs no machine
+	typ     types.Type     // of the chain
 }
 
 // Compile checks names, then types. want is the type the expression must have: "" for any, or "bool".
@@ -38,14 +38,14 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 			return &Program{source: parsed.Source, chain: parsed.chain, typ: v.native()}, nil
 		}
 	}
-	opts := append(functionOptions(), lang.Env(scope.native(parsed.roots)), lang.MaxNodes(maxNodes), lang.Optimize(false))
+	opts := append(formula.Options(), lang.Env(scope.native(parsed.roots)), lang.MaxNodes(formula.MaxNodes), lang.Optimize(false))
 	if want == "bool" {
 		opts = append(opts, lang.AsBool())
 	}
-	var count *steps
-	if nesting(parsed.root) > 0 {
-		count = new(steps)
-		opts = append(opts, count.options()...)
+	var count *formula.Steps
+	if formula.Nesting(parsed.root) > 0 {
+		count = new(formula.Steps)
+		opts = append(opts, count.Options()...)
 	}
 	var nums *numbers
 	if scope.takesNumbers(parsed.roots) {
@@ -54,7 +54,7 @@ func Compile(parsed *Parsed, scope *Scope, want string) (*Program, []Problem) {
 	}
 	prog, err := lang.Compile(parsed.Source, opts...)
 	if err != nil {
-		p := problem(parsed.Source, err)
+		p := formula.ProblemOf(parsed.Source, err)
 		if strings.HasPrefix(p.Summary, "expected bool, but got") {
 			p.Summary = "want a condition, have " + strings.TrimPrefix(p.Summary, "expected bool, but got ")
 			p.From, p.To = 0, utf8.RuneCountInString(parsed.Source)
@@ -69,7 +69,7 @@ func (p *Program) Steps() int {
 	if p.steps == nil {
 		return 0
 	}
-	return maxSteps - p.steps.left
+	return p.steps.Ran()
 }
 
 // checkNames finds unknown names, fields and functions, all of them.
@@ -81,7 +81,7 @@ func checkNames(parsed *Parsed, scope *Scope) []Problem {
 		loc := n.Location()
 		problems = append(problems, Problem{From: loc.From, To: max(loc.To, loc.From+1), Hint: hint, Summary: fmt.Sprintf(format, args...)})
 	}
-	walk(parsed.root, func(n ast.Node) {
+	formula.Walk(parsed.root, func(n ast.Node) {
 		switch x := n.(type) {
 		case *ast.CallNode:
 			id, ok := x.Callee.(*ast.IdentifierNode)
@@ -90,12 +90,12 @@ func checkNames(parsed *Parsed, scope *Scope) []Problem {
 				return
 			}
 			callees[id] = true
-			if !slices.Contains(custom(), id.Value) {
-				add(id, nearOf(id.Value, Functions()), "unknown function %s", id.Value)
+			if !slices.Contains(formula.Custom(), id.Value) {
+				add(id, nearOf(id.Value, formula.Functions()), "unknown function %s", id.Value)
 			}
 		case *ast.BuiltinNode:
-			if !slices.Contains(builtins(), x.Name) && !slices.Contains(custom(), x.Name) {
-				add(x, nearOf(x.Name, Functions()), "function %s is not part of the language", x.Name)
+			if !slices.Contains(formula.Builtins(), x.Name) && !slices.Contains(formula.Custom(), x.Name) {
+				add(x, nearOf(x.Name, formula.Functions()), "function %s is not part of the language", x.Name)
 			}
 		case *ast.IdentifierNode:
 			switch {
@@ -146,7 +146,7 @@ func nearOf(name string, known []string) string {
 type Values map[string]any
 
 // Set gives a name its value.
-func (v Values) Set(name string, value any) { v[name] = toLang(value) }
+func (v Values) Set(name string, value any) { v[name] = formula.Native(value) }
 
 // Run evaluates the program. The result is nil, bool, int64, float64, string, Ref, []any or map[string]any.
 func (p *Program) Run(values Values) (any, *Problem) {
@@ -159,21 +159,18 @@ func (p *Program) Run(values Values) (any, *Problem) {
 			}
 			v = m[name]
 		}
-		return fromLang(v), nil
+		return formula.Plain(v), nil
 	}
 	if p.steps != nil {
-		p.steps.left = maxSteps
+		p.steps.Reset()
 	}
 	if p.numbers != nil {
 		p.numbers.taken = nil
 	}
 	out, err := vm.Run(p.prog, map[string]any(values))
 	if err != nil {
-		pr := problem(p.source, err)
-		if errors.Is(err, errSteps) || strings.Contains(err.Error(), errSteps.Error()) {
-			pr = Problem{To: utf8.RuneCountInString(p.source), Summary: errSteps.Error()}
-		}
+		pr := formula.ProblemOf(p.source, err)
 		return nil, &pr
 	}
-	return fromLang(out), nil
+	return formula.Plain(out), nil
 }

@@ -3,6 +3,8 @@ package expr
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/belay-ml/belay/engine/formula"
 )
 
 // Part is a piece of a text: literal, or the source of an expression.
@@ -14,11 +16,13 @@ type Part struct {
 }
 
 // Problem is one thing wrong with an expression, at characters [From, To) of its source.
-type Problem struct {
-	From, To int
-	Summary  string
-	Hint     string
-}
+type Problem = formula.Problem
+
+// Functions are the names of all functions, sorted.
+func Functions() []string { return formula.Functions() }
+
+// Format is a value inside text: numbers in their shortest form. Lists, maps and artifacts have none.
+func Format(v any) (string, bool) { return formula.Format(v) }
 
 // maxParts bounds the expressions of one text: finding the place of each goes through the text.
 const maxParts = 1000

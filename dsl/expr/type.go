@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/types"
+
+	"github.com/belay-ml/belay/engine/formula"
 )
 
 // Type is the expression's static type in the language's words: "int", "a list", "an artifact", "any value".
@@ -20,7 +22,7 @@ func (p *Program) Type() string {
 	} else if t := p.prog.Node().Type(); t != nil {
 		text = t.String()
 	}
-	switch name := plainWords(text); name {
+	switch name := formula.PlainWords(text); name {
 	case "", "any":
 		return "any value"
 	case "[]an artifact":

@@ -221,7 +221,7 @@ func fieldPath(schema param.Schema, name string) string {
 func (b *builder) missing(s *stage) {
 	for i := range s.schema.Fields {
 		f := &s.schema.Fields[i]
-		if _, ok := s.with[f.Name]; f.Required && !ok {
+		if _, ok := s.with[f.Name]; (f.Required || slices.Contains(s.Needs, f.Name)) && !ok {
 			s.with[f.Name] = b.ask(s, f, &Setting{As: f.Name, At: s.At})
 		}
 	}

@@ -11,6 +11,7 @@ type Job struct {
 	Title    string // what runs there: "posttrain_gpt.py"
 	At       pos.Span
 	Settings []Setting
+	Needs    []string // fields that the caller is asked for when nothing gives them, besides those that the stage requires
 	Lift     []string // fields whose values become parameters of the recipe
 	Writes   []Write
 	Left     []Left

@@ -58,7 +58,9 @@ func (p *project) complete(off int) []completionItem {
 	}
 	n := at.Value
 	s := q.slot(keys)
-	if n.Bare && (len(keys) == 0 || keys[len(keys)-1] != "*" || len(s.keys)+len(s.fields) > 0) {
+	// The first key of an item that is a map stands behind the dash.
+	dashed := n.Kind == outline.Scalar && len(s.fields) > 0 && len(at.Above) > 0 && !at.Above[len(at.Above)-1].Flow
+	if (n.Bare || dashed) && (len(keys) == 0 || keys[len(keys)-1] != "*" || len(s.keys)+len(s.fields) > 0) {
 		c.word(n.From, n.To-len(cursorSign))
 		c.keys(s, &outline.Node{Kind: outline.Map}, true)
 		if len(c.items) > 0 {

@@ -58,4 +58,6 @@ type Problem struct {
 	Path    []string // into the values: {"lora", "r"}, list items by index; the key itself for an unknown key
 	Summary string   // "unknown parameter", "want an integer of 1 or more, have \"x\""
 	Hint    string   // "did you mean seq_length?", may be empty
+	// From and To are the characters of the text at Path that it is about; To of zero means all of it.
+	From, To int
 }

@@ -10,15 +10,26 @@
 // # Bound
 //
 // Bind fits a template to a tokenizer: it adds stop words, replaces the eos token where the template
-// says so, and refuses a template whose tokens the tokenizer lacks. Encode gives one Turn a round:
-// the ids that a model is shown and those it answers.
+// says so, refuses a template whose tokens the tokenizer lacks, and tokenizes what is constant.
 //
-//	template + tokenizer -> Bind -> Bound; messages -> Encode -> turns -> Flatten -> ids and labels
+// # Dialogue
+//
+// Encode writes a conversation to a Dialogue, which may be used again: the ids, and for each round how
+// many of them the model reads and answers. A limit cuts rounds by the shares of question and answer.
+// AppendLabels says what is learned.
+//
+//	template + tokenizer -> Bind -> Bound; messages -> Encode -> Dialogue -> AppendLabels -> labels
+//
+// # Format
+//
+// What preprocessing and inference see: Bound, or a model's own Jinja template (package hf, over the interpreter of package
+// jinja), chosen by hf.Open. Package show makes it visible.
 //
 // # Compat
 //
-// With Options.Compat the reference's substitution is reproduced: placeholders in a user's own text
-// are replaced as well, and lists of tools that are not JSON silently become nothing.
+// With Options.Compat the reference's substitution is reproduced: placeholders in a message's own text
+// are replaced as well, lists of tools that are not JSON silently become nothing, and a template may
+// have other fields for it (rc3 in its file), such as no tools for the ChatGLM models.
 //
 // # Adding a template
 //

@@ -20,8 +20,3 @@ type Message struct {
 	Role    Role
 	Content string
 }
-
-// Turn is one round: what the model reads and what it answers.
-type Turn struct {
-	Source, Target []int32
-}

@@ -40,8 +40,12 @@ type Template struct {
 	EfficientEOS bool `yaml:"efficient_eos"`
 	// SystemInUser puts the system text into the first user message instead of before it.
 	SystemInUser bool `yaml:"system_in_user"`
-	// Tools is how a list of tools is described: "default", or "none" for not at all.
+	// Tools is how a list of tools is described: a name of toolFormats, or "none" for not at all.
 	Tools string `yaml:"tools"`
+	// RC3 holds the fields that the reference has otherwise, for Options.Compat.
+	RC3 yaml.Node `yaml:"rc3"`
+
+	rc3 *Template // with those fields; nil without any
 }
 
 // Slot is one separately tokenized piece. Exactly one field is set.
@@ -67,9 +71,6 @@ func (s *Slot) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// placeholders says which ones each field may hold.
-var placeholders = []string{"{{content}}", "{{idx}}", "{{name}}", "{{arguments}}"}
-
 // Parse reads a template from YAML and checks it.
 func Parse(name string, text []byte) (*Template, error) {
 	t := &Template{Name: name}
@@ -78,9 +79,27 @@ func Parse(name string, text []byte) (*Template, error) {
 	if err := dec.Decode(t); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read template %s: %w", name, err)
 	}
-	t.fill()
-	if err := t.check(); err != nil {
-		return nil, fmt.Errorf("read template %s: %w", name, err)
+	if t.RC3.Kind != 0 {
+		other := *t
+		inner, err := yaml.Marshal(&t.RC3)
+		if err == nil {
+			dec := yaml.NewDecoder(bytes.NewReader(inner)) // a node by itself is not read strictly
+			dec.KnownFields(true)
+			err = dec.Decode(&other)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read template %s: rc3: %w", name, err)
+		}
+		t.rc3 = &other
+	}
+	for _, one := range []*Template{t, t.rc3} {
+		if one == nil {
+			continue
+		}
+		one.fill()
+		if err := one.check(); err != nil {
+			return nil, fmt.Errorf("read template %s: %w", name, err)
+		}
 	}
 	return t, nil
 }
@@ -145,8 +164,8 @@ func (t *Template) check() error {
 			}
 		}
 	}
-	if t.Tools != "default" && t.Tools != "none" {
-		return fmt.Errorf("tools: want default or none, have %q", t.Tools)
+	if _, ok := toolFormats()[t.Tools]; !ok && t.Tools != "none" {
+		return fmt.Errorf("tools: want default, chatglm3, glm4 or none, have %q", t.Tools)
 	}
 	if t.ReplaceEOS && len(t.StopWords) == 0 {
 		return errors.New("replace_eos: stop_words is empty, so there is nothing to replace eos with")

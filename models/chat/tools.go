@@ -8,34 +8,110 @@ import (
 	"github.com/belay-ml/belay/models/chat/ordjson"
 )
 
-// toolText describes a JSON list of tools in the words that the default format uses.
-func (b *Bound) toolText(tools string) (string, error) {
-	if tools == "" || b.t.Tools == "none" {
-		return "", nil
-	}
-	text, err := defaultToolText(tools)
-	if err != nil && b.compat {
-		return "", nil
-	}
-	return text, err
+// toolFormat appends what a model is told of its tools to the system text.
+type toolFormat func(system string, tools []any) (string, error)
+
+// toolFormats are the ways to describe tools, by the names in template files.
+func toolFormats() map[string]toolFormat {
+	return map[string]toolFormat{"default": defaultTools, "chatglm3": chatglm3Tools, "glm4": glm4Tools}
 }
 
-func defaultToolText(tools string) (string, error) {
+// withTools is the system text with the description of a JSON list of tools. The reference takes a
+// list that it cannot read for none.
+func (b *Bound) withTools(system, tools string) (string, error) {
+	if b.describe == nil {
+		return system, nil
+	}
+	list, err := parseTools(tools)
+	if err == nil && len(list) > 0 {
+		if !b.compat {
+			unwrap(list)
+		}
+		var text string
+		if text, err = b.describe(system, list); err == nil {
+			return text, nil
+		}
+	}
+	if b.compat {
+		err = nil
+	}
+	return system, err
+}
+
+func parseTools(tools string) ([]any, error) {
 	v, err := ordjson.Parse([]byte(tools))
 	if err != nil {
-		return "", fmt.Errorf("tools are not JSON: %w", err)
+		return nil, fmt.Errorf("tools are not JSON: %w", err)
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return "", fmt.Errorf("tools are %s, want a list", ordjson.TypeName(v))
+		return nil, fmt.Errorf("tools are %s, want a list", ordjson.TypeName(v))
 	}
-	if len(list) == 0 {
-		return "", nil
+	return list, nil
+}
+
+// unwrap takes functions out of the form {"type": "function", "function": {...}}.
+func unwrap(list []any) {
+	for i, v := range list {
+		if o, ok := v.(*ordjson.Object); ok {
+			if inner, ok := o.Get("function"); ok {
+				list[i] = inner
+			}
+		}
+	}
+}
+
+// chatglm3Tools writes the list under the sentence that ChatGLM3 was trained with.
+func chatglm3Tools(system string, tools []any) (string, error) {
+	if system == "" {
+		system = "Answer the following questions as best as you can. You have access to the following tools:"
+	}
+	if _, err := toolNames(tools); err != nil {
+		return "", err
+	}
+	return system + "\n" + ordjson.Indent(tools), nil
+}
+
+// glm4Tools writes a section for each tool, as the chat template of GLM-4 does.
+func glm4Tools(system string, tools []any) (string, error) {
+	if system == "" {
+		system = "你是一个名为 ChatGLM 的人工智能助手。你是基于智谱AI训练的语言模型 GLM-4 模型开发的，你的任务是针对用户的问题和要求提供适当的答复和支持。"
+	}
+	names, err := toolNames(tools)
+	if err != nil {
+		return "", err
 	}
 	var text strings.Builder
+	text.WriteString(system + "\n\n# 可用工具")
+	for i, name := range names {
+		text.WriteString("\n\n## " + name + "\n\n" + ordjson.Indent(tools[i]) + "\n在调用上述函数时，请使用 Json 格式表示调用的参数。")
+	}
+	return text.String(), nil
+}
+
+func toolNames(tools []any) ([]string, error) {
+	var names []string
+	for i, v := range tools {
+		t, ok := v.(*ordjson.Object)
+		if !ok {
+			return nil, fmt.Errorf("tool %d: it is %s, want an object", i, ordjson.TypeName(v))
+		}
+		name, err := textField(t, "name", true)
+		if err != nil {
+			return nil, fmt.Errorf("tool %d: %w", i, err)
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// defaultTools describes tools in words, as LLaMA-Factory does for models without a form of their own.
+func defaultTools(system string, tools []any) (string, error) {
+	var text strings.Builder
+	text.WriteString(system)
 	text.WriteString("You have access to the following tools:\n")
 	var names []string
-	for i, t := range list {
+	for i, t := range tools {
 		name, err := oneTool(&text, t)
 		if err != nil {
 			return "", fmt.Errorf("tool %d: %w", i, err)

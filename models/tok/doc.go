@@ -12,6 +12,10 @@
 //
 // Decodes a growing sequence and never shows half a character.
 //
+// # Offsets
+//
+// Encoding keeps none. Package offset finds where tokens stand in their text, for masks of chat templates.
+//
 // # Formats
 //
 //	open -> hfjson    tokenizer.json, vocab.json with merges.txt, vocab.txt

@@ -10,6 +10,7 @@ import (
 	"github.com/belay-ml/belay/stages/hfdownload"
 	"github.com/belay-ml/belay/stages/preprocess"
 	"github.com/belay-ml/belay/stages/pretrain"
+	"github.com/belay-ml/belay/stages/reindex"
 )
 
 // Stages lists every stage in the order of the documentation.
@@ -17,6 +18,7 @@ func Stages() []engine.Stage {
 	return []engine.Stage{
 		hfdownload.Stage{},
 		preprocess.Stage{},
+		reindex.Stage{},
 		convert.Stage{},
 		pretrain.Stage{},
 		finetune.Stage{},

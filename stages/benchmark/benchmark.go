@@ -1,6 +1,7 @@
 package benchmark
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/stages/benchmark/task"
 	"github.com/belay-ml/belay/stages/inference"
 )
@@ -21,7 +23,7 @@ type Params struct {
 	Split     string       `yaml:"split" default:"test" enum:"test,val,dev" doc:"split to score"`
 	Shots     int          `yaml:"num_fewshot" alias:"shots" default:"0" min:"0" max:"100" doc:"worked examples before each question, the first of the dev split"`
 	Protocol  string       `yaml:"protocol" default:"loglikelihood" enum:"loglikelihood,generate" doc:"compare the choices' probabilities, or read the choice out of generated text"`
-	Template  string       `yaml:"template" alias:"prompt_type" default:"" doc:"prompt template; empty asks the plain text"`
+	Template  string       `yaml:"template" alias:"prompt_type" default:"" doc:"prompt template, or hf for the model's own chat template; empty asks the plain text"`
 	Limit     int          `yaml:"max_eval_samples" alias:"limit" default:"0" min:"0" doc:"questions of each subject, the first ones; 0 means all"`
 	NewTokens int          `yaml:"max_new_tokens" default:"1" min:"1" doc:"tokens to generate (protocol generate)"`
 	Batch     int          `yaml:"batch_tokens" default:"4096" min:"1" key:"no" doc:"tokens of one forward pass"`
@@ -67,7 +69,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
-	prompter, err := inference.NewPrompter(r.Tokenizer, p.Template)
+	prompter, err := inference.NewPrompter(r.Tokenizer, hf.Choice{Template: p.Template, Dir: cmp.Or(p.Tokenizer.Path, p.Model.Path)})
 	if err != nil {
 		return fault.Wrap(fault.Recipe, err)
 	}

@@ -12,6 +12,12 @@ type Collator struct {
 	// Whole leaves the documents of a pack in one piece: positions run on and attention sees all of
 	// it, as the reference does. By default each document of a pack stands alone.
 	Whole bool
+	// ResetAtEOD ends a document after each EOD, in samples that are no packs of known lengths: what the reference's
+	// --reset-position-ids goes by.
+	ResetAtEOD bool
+	EOD        int32
+	// PadLeft puts padding in front of a sample.
+	PadLeft bool
 }
 
 // Batch is a micro batch of B rows of T positions, row after row.
@@ -30,6 +36,9 @@ type Batch struct {
 	// Tokens is the number of ids that are not padding.
 	Tokens int
 }
+
+// ActualSeqLen is what the attention kernels of the field call the cumulative ends: CuSeqlens without its leading 0.
+func (b Batch) ActualSeqLen() []int32 { return b.CuSeqlens[1:] }
 
 // Collate makes one batch. The reference's per-row attention mask (causal, padding hidden) is the
 // same as CuSeqlens for right padding, since no trained position looks at padding.
@@ -62,28 +71,29 @@ func (c Collator) row(b *Batch, base int, s Instruction) {
 	for i := range ids {
 		ids[i], labels[i], pos[i] = c.PadID, Ignored, int32(i)
 	}
-	copy(ids, s.IDs)
-	lengths := s.Lengths
-	if len(lengths) == 0 || c.Whole {
-		lengths = []int32{int32(len(s.IDs))}
+	start := 0
+	if pad := b.T - len(s.IDs); c.PadLeft && pad > 0 {
+		start = pad
+		b.CuSeqlens = append(b.CuSeqlens, int32(base+start))
 	}
+	copy(ids[start:], s.IDs)
 	at := 0
-	for _, n := range lengths {
+	for _, n := range c.documents(s) {
 		from := at
 		at += int(n)
 		if n == 0 {
 			continue
 		}
-		copy(labels[from:at-1], s.Labels[from+1:at])
+		copy(labels[start+from:start+at-1], s.Labels[from+1:at])
 		for i := from; i < at; i++ {
-			pos[i] = int32(i - from)
+			pos[start+i] = int32(i - from)
 			b.Tokens += int(s.Mask[i] & 1)
 		}
-		b.CuSeqlens = append(b.CuSeqlens, int32(base+at))
+		b.CuSeqlens = append(b.CuSeqlens, int32(base+start+at))
 	}
-	if at < b.T {
-		for i := at; i < b.T; i++ {
-			pos[i] = int32(i - at)
+	if end := start + at; end < b.T {
+		for i := end; i < b.T; i++ {
+			pos[i] = int32(i - end)
 		}
 		b.CuSeqlens = append(b.CuSeqlens, int32(base+b.T))
 	}
@@ -92,4 +102,23 @@ func (c Collator) row(b *Batch, base int, s Instruction) {
 			b.Trained++
 		}
 	}
+}
+
+// documents are the lengths of what stands alone in a sample.
+func (c Collator) documents(s Instruction) []int32 {
+	switch {
+	case c.Whole || len(s.Lengths) == 0 && !c.ResetAtEOD:
+		return []int32{int32(len(s.IDs))}
+	case len(s.Lengths) > 1 || !c.ResetAtEOD:
+		return s.Lengths
+	}
+	var out []int32
+	from := 0
+	for i, id := range s.IDs {
+		if id == c.EOD || i == len(s.IDs)-1 {
+			out = append(out, int32(i+1-from))
+			from = i + 1
+		}
+	}
+	return out
 }

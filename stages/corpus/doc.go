@@ -4,17 +4,21 @@
 //
 // A token index is a pair PREFIX.bin, PREFIX.idx in Megatron's MMIDIDX format: ids one after another,
 // and the lengths, positions and document boundaries of the sequences. Writer streams one and
-// publishes it by rename; Open checks every entry before anything is read through it. Merge joins pairs.
+// publishes it by rename; with a working directory it can go on from a Mark. Open checks every entry before anything is
+// read through it, through a memory map: lengths and positions are never copied. Merge joins pairs, and passes the mode
+// bytes of multimodal data on.
 //
 // # GPT and Blend
 //
 // GPT cuts an index into pretraining samples of SeqLength+1 ids, in the order that Megatron core 0.6
-// draws with the same seed (numpy's RandomState, rebuilt in MT19937). Blend mixes several by weight.
+// draws with the same seed (numpy's RandomState, rebuilt in MT19937). Blend mixes several by weight. The maps are 4 bytes
+// an entry of documents and shuffled samples, and 8 a sample; GPTConfig.Cache keeps them in NumPy files, which are mapped.
 //
 // # Instructions and Collator
 //
 // Instructions reads the three indexes of fine-tuning data (input ids, attention mask, labels) as
-// samples; Collator makes batches of them, with labels shifted and every document of a pack apart.
+// samples; Collator makes batches of them, padded to a multiple on either side, with labels shifted and every document of
+// a pack apart (positions that begin again, and the cumulative ends that attention kernels take).
 //
 // # Samplers and Ramp
 //
@@ -34,6 +38,8 @@
 // # Why
 //
 // Cases in which the reference never returns (a part of a split without tokens) are errors here.
-// The maps are rebuilt at each start instead of being cached: they cost a linear walk over lengths,
-// and a stale cache is worse.
+// The cache of maps has the names that Megatron gives such files, but a description of its own, which holds the digest of
+// the .idx: Megatron takes files of an index that has changed since.
+//
+// TestMegatronCoreReadsTheSame lets megatron-core open what is written here, where a Python has it ($BELAY_PYTHON).
 package corpus

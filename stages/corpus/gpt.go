@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -20,6 +21,9 @@ type GPTConfig struct {
 	Samples   [3]int64 // samples wanted of each part
 	SeqLength int
 	Seed      uint32
+	// Cache, when it is given, is a folder in which the maps are kept for the next time, and from which they are
+	// read without a copy in memory.
+	Cache string
 }
 
 // GPT is one part (train, valid or test) of a token index, cut into samples that run on over document
@@ -32,21 +36,15 @@ type GPT struct {
 	Epochs    int64
 	Requested int64
 
-	// Document holds sequence numbers, Epochs copies of the part, shuffled.
-	Document []int32
-	// Start holds where each sample begins: a position in Document and an offset into that sequence.
-	// There is one entry more than samples.
-	Start []Position
-	// Shuffle is the order of the samples.
-	Shuffle []uint32
+	// document holds sequence numbers, Epochs copies of the part, shuffled.
+	document *table
+	// start holds where each sample begins, in two columns: a position in document and an offset into that sequence.
+	// There is one row more than samples.
+	start *table
+	// shuffle is the order of the samples.
+	shuffle *table
 
 	index *Index
-}
-
-// Position is a place in a document index.
-type Position struct {
-	Document int64
-	Offset   int32
 }
 
 // Parts names the three parts of a split, in order.
@@ -72,8 +70,11 @@ func NewGPT(index *Index, cfg GPTConfig) ([3]*GPT, error) {
 			Part: parts[p], SeqLength: cfg.SeqLength, First: from, Sequences: to - from,
 			Requested: cfg.Samples[p], index: index,
 		}
-		if err := g.build(cfg.Seed); err != nil {
-			return out, fmt.Errorf("build %s samples of %s: %w", g.Part, index.prefix, err)
+		if err := g.build(cfg); err != nil {
+			for _, g := range out {
+				g.Close()
+			}
+			return [3]*GPT{}, fmt.Errorf("build %s samples of %s: %w", g.Part, index.prefix, err)
 		}
 		out[p] = g
 	}
@@ -82,7 +83,7 @@ func NewGPT(index *Index, cfg GPTConfig) ([3]*GPT, error) {
 
 // build plans the epochs, then draws document order and sample order from one generator, in the
 // order of the reference.
-func (g *GPT) build(seed uint32) error {
+func (g *GPT) build(cfg GPTConfig) error {
 	perEpoch := int64(0)
 	for i := range g.Sequences {
 		perEpoch += int64(g.index.Len(g.First + i))
@@ -112,78 +113,121 @@ func (g *GPT) build(seed uint32) error {
 		separate = last < int64(0.8*float64(per))
 	}
 
+	if cfg.Cache == "" {
+		g.fill(cfg.Seed, total, separate, beforeLast)
+		return nil
+	}
+	c := newMapCache(g, cfg)
+	shapes := [3][2]int64{{g.Epochs * int64(g.Sequences), 1}, {total + 1, 2}, {total, 1}}
+	var err error
+	if g.document, g.start, g.shuffle, err = c.load(shapes); err == nil {
+		return nil
+	}
+	g.fill(cfg.Seed, total, separate, beforeLast)
+	if err := c.save(g.document, g.start, g.shuffle); err != nil {
+		return err
+	}
+	g.document, g.start, g.shuffle, err = c.load(shapes)
+	return err
+}
+
+// fill works the maps out in memory.
+func (g *GPT) fill(seed uint32, total int64, separate bool, beforeLast int64) {
 	rng := NewMT19937(seed)
-	g.Document = make([]int32, 0, g.Epochs*int64(g.Sequences))
+	document := make([]uint32, 0, g.Epochs*int64(g.Sequences))
 	for range g.Epochs {
 		for i := range g.Sequences {
-			g.Document = append(g.Document, int32(g.First+i))
+			document = append(document, uint32(g.First+i))
 		}
 	}
-	if cut := len(g.Document) - g.Sequences; separate {
-		Shuffle(rng, g.Document[:cut])
-		Shuffle(rng, g.Document[cut:])
+	if cut := len(document) - g.Sequences; separate {
+		Shuffle(rng, document[:cut])
+		Shuffle(rng, document[cut:])
 	} else {
-		Shuffle(rng, g.Document)
+		Shuffle(rng, document)
 	}
+	g.document = &table{columns: 1, cells: document}
 	g.walk(total)
 
-	g.Shuffle = make([]uint32, total)
-	for i := range g.Shuffle {
-		g.Shuffle[i] = uint32(i)
+	shuffle := make([]uint32, total)
+	for i := range shuffle {
+		shuffle[i] = uint32(i)
 	}
 	if separate {
-		Shuffle(rng, g.Shuffle[:beforeLast])
-		Shuffle(rng, g.Shuffle[beforeLast:])
+		Shuffle(rng, shuffle[:beforeLast])
+		Shuffle(rng, shuffle[beforeLast:])
 	} else {
-		Shuffle(rng, g.Shuffle)
+		Shuffle(rng, shuffle)
 	}
-	return nil
+	g.shuffle = &table{columns: 1, cells: shuffle}
 }
 
 // walk lays samples end to end over the documents: each takes SeqLength+1 ids, and the next begins at
 // its last one.
 func (g *GPT) walk(total int64) {
-	g.Start = make([]Position, 1, total+1)
-	at := Position{}
+	start := make([]uint32, 2, 2*(total+1))
+	document, offset := 0, 0
 	for range total {
-		for need := int64(g.SeqLength) + 1; need > 0; {
-			have := int64(g.index.Len(int(g.Document[at.Document]))) - int64(at.Offset)
+		for need := g.SeqLength + 1; need > 0; {
+			have := g.index.Len(int(g.document.cells[document])) - offset
 			if need <= have {
-				at.Offset += int32(need - 1)
+				offset += need - 1
 				break
 			}
 			need -= have
-			at = Position{Document: at.Document + 1}
+			document, offset = document+1, 0
 		}
-		g.Start = append(g.Start, at)
+		start = append(start, uint32(document), uint32(offset))
 	}
+	g.start = &table{columns: 2, cells: start}
 }
 
 // Len is the number of samples.
-func (g *GPT) Len() int64 { return int64(len(g.Shuffle)) }
+func (g *GPT) Len() int64 { return g.shuffle.rows() }
 
 // Item appends the SeqLength+1 ids of sample i to dst.
 func (g *GPT) Item(dst []int32, i int64) ([]int32, error) {
 	if i < 0 || i >= g.Len() {
 		return dst, fmt.Errorf("read %s sample %d of %s: there are %d", g.Part, i, g.index.prefix, g.Len())
 	}
-	k := g.Shuffle[i]
-	a, b := g.Start[k], g.Start[k+1]
-	var err error
-	for d := a.Document; d <= b.Document; d++ {
-		seq := int(g.Document[d])
+	k := int64(g.shuffle.at(i, 0))
+	if k >= g.Len() {
+		return dst, fmt.Errorf("read %s sample %d of %s: the map of samples is damaged", g.Part, i, g.index.prefix)
+	}
+	first, last := int64(g.start.at(k, 0)), int64(g.start.at(k+1, 0))
+	if last >= g.document.rows() {
+		return dst, fmt.Errorf("read %s sample %d of %s: the map of samples is damaged", g.Part, i, g.index.prefix)
+	}
+	at := len(dst)
+	for d := first; d <= last; d++ {
+		seq := int(g.document.at(d, 0))
+		if seq < g.First || seq >= g.First+g.Sequences {
+			return dst[:at], fmt.Errorf("read %s sample %d of %s: the map of documents is damaged", g.Part, i, g.index.prefix)
+		}
 		from, to := 0, g.index.Len(seq)
-		if d == a.Document {
-			from = int(a.Offset)
+		if d == first {
+			from = int(g.start.at(k, 1))
 		}
-		if d == b.Document {
-			to = int(b.Offset) + 1
+		if d == last {
+			to = int(g.start.at(k+1, 1)) + 1
 		}
+		var err error
 		if dst, err = g.index.AppendRange(dst, seq, from, to-from); err != nil {
-			return dst, err
+			return dst[:at], err
 		}
 	}
+	if len(dst)-at != g.SeqLength+1 {
+		return dst[:at], fmt.Errorf("read %s sample %d of %s: it has %d ids: the maps are damaged", g.Part, i, g.index.prefix, len(dst)-at)
+	}
 	return dst, nil
+}
+
+// Close lets go of maps that were read from a cache.
+func (g *GPT) Close() error {
+	if g == nil {
+		return nil
+	}
+	return errors.Join(g.document.close(), g.start.close(), g.shuffle.close())
 }
 
 // Types names the element types that the reference stores the three maps in.

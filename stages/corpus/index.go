@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/belay-ml/belay/models/ckpt/mapped"
 )
@@ -21,17 +22,17 @@ const (
 // Index is an open token index: sequences of ids, grouped into documents. It is safe for concurrent
 // use until Close.
 type Index struct {
-	prefix     string
-	dtype      DType
-	sequences  int
-	documents  int // boundaries - 1
-	tokens     int64
-	multimodal bool
+	prefix    string
+	dtype     DType
+	sequences int
+	documents int // boundaries - 1
+	tokens    int64
 
 	idx, bin *mapped.File
 	lengths  []byte // 4 bytes each
 	pointers []byte // 8 bytes each
 	bounds   []byte // 8 bytes each
+	modes    []byte // 1 byte each, of multimodal data
 }
 
 // Open opens PREFIX.bin and PREFIX.idx and checks every entry of the index against the files' sizes,
@@ -56,7 +57,14 @@ func Open(prefix string) (_ *Index, err error) {
 	if err := x.parse(raw, x.bin.Size()); err != nil {
 		return nil, fmt.Errorf("read %s.idx: %w", prefix, err)
 	}
+	x.Forget() // what was checked is needed again in other places at other times
 	return x, nil
+}
+
+// Forget gives back the memory of what was read of a mapped index.
+func (x *Index) Forget() {
+	x.idx.Forget()
+	x.bin.Forget()
 }
 
 // parse takes the index apart. Sizes are compared by subtraction and division, so that no count in
@@ -87,7 +95,7 @@ func (x *Index) parse(raw []byte, binSize int64) error {
 	switch extra := rest - 8*docs; extra {
 	case 0:
 	case seqs:
-		x.multimodal = true // one mode byte a sequence
+		x.modes = raw[uint64(len(raw))-extra:]
 	default:
 		return fmt.Errorf("byte %d: %d bytes follow the document index, want none (or %d mode bytes)", uint64(len(raw))-extra, extra, seqs)
 	}
@@ -101,6 +109,7 @@ func (x *Index) parse(raw []byte, binSize int64) error {
 // check walks over all entries once.
 func (x *Index) check(binSize int64) error {
 	size := int64(x.dtype.Size())
+	before := [2]int64{} // where the sequence before it lies
 	for i := range x.sequences {
 		n, at := int64(int32(binary.LittleEndian.Uint32(x.lengths[4*i:]))), x.pointer(i)
 		switch {
@@ -109,8 +118,17 @@ func (x *Index) check(binSize int64) error {
 		case at < 0 || at > binSize || n > (binSize-at)/size:
 			return fmt.Errorf("byte %d: sequence %d lies at byte %d with %d ids of %d bytes, the .bin file has %d bytes",
 				headerSize+4*x.sequences+8*i, i, at, n, size, binSize)
+		case n > 0 && at < before[1] && at+n*size > before[0]:
+			return fmt.Errorf("byte %d: sequence %d lies at bytes %d to %d, over the sequence before it at %d to %d",
+				headerSize+4*x.sequences+8*i, i, at, at+n*size, before[0], before[1])
+		}
+		if n > 0 {
+			before = [2]int64{at, at + n*size}
 		}
 		x.tokens += n
+	}
+	if x.tokens > binSize/size {
+		return fmt.Errorf("byte %d: the sequences hold %d ids, the .bin file has room for %d: some lie over one another", headerSize+4*x.sequences, x.tokens, binSize/size)
 	}
 	last := int64(0)
 	for i := range x.documents + 1 {
@@ -153,6 +171,26 @@ func (x *Index) Tokens() int64 { return x.tokens }
 // Len is the number of ids of sequence i.
 func (x *Index) Len(i int) int { return int(binary.LittleEndian.Uint32(x.lengths[4*i:])) }
 
+// Mode is the mode byte of sequence i of multimodal data, and 0 of other data.
+func (x *Index) Mode(i int) int8 {
+	if x.modes == nil {
+		return 0
+	}
+	return int8(x.modes[i])
+}
+
+// Multimodal says whether sequences have modes.
+func (x *Index) Multimodal() bool { return x.modes != nil }
+
+// raw is sequence i as it is stored, until Close.
+func (x *Index) raw(i int) ([]byte, error) {
+	b, err := x.bin.Range(x.pointer(i), int64(x.Len(i)*x.dtype.Size()))
+	if err != nil {
+		return nil, fmt.Errorf("read %s.bin: sequence %d: %w", x.prefix, i, err)
+	}
+	return b, nil
+}
+
 // Document is the half-open range of sequences of document i.
 func (x *Index) Document(i int) (from, to int) { return int(x.bound(i)), int(x.bound(i + 1)) }
 
@@ -174,34 +212,37 @@ func (x *Index) AppendRange(dst []int32, i, from, n int) ([]int32, error) {
 	if err != nil {
 		return dst, fmt.Errorf("read %s.bin: sequence %d: %w", x.prefix, i, err)
 	}
+	at := len(dst)
+	dst = slices.Grow(dst, n)[:at+n]
+	out := dst[at:]
 	switch x.dtype {
 	case U8:
-		for _, b := range raw {
-			dst = append(dst, int32(b))
+		for k, b := range raw {
+			out[k] = int32(b)
 		}
 	case I8:
-		for _, b := range raw {
-			dst = append(dst, int32(int8(b)))
+		for k, b := range raw {
+			out[k] = int32(int8(b))
 		}
 	case U16:
-		for k := 0; k < len(raw); k += 2 {
-			dst = append(dst, int32(binary.LittleEndian.Uint16(raw[k:])))
+		for k := range out {
+			out[k] = int32(binary.LittleEndian.Uint16(raw[2*k:]))
 		}
 	case I16:
-		for k := 0; k < len(raw); k += 2 {
-			dst = append(dst, int32(int16(binary.LittleEndian.Uint16(raw[k:]))))
+		for k := range out {
+			out[k] = int32(int16(binary.LittleEndian.Uint16(raw[2*k:])))
 		}
 	case I32:
-		for k := 0; k < len(raw); k += 4 {
-			dst = append(dst, int32(binary.LittleEndian.Uint32(raw[k:])))
+		for k := range out {
+			out[k] = int32(binary.LittleEndian.Uint32(raw[4*k:]))
 		}
 	case I64:
-		for k := 0; k < len(raw); k += 8 {
-			v := int64(binary.LittleEndian.Uint64(raw[k:]))
+		for k := range out {
+			v := int64(binary.LittleEndian.Uint64(raw[8*k:]))
 			if v != int64(int32(v)) {
-				return dst, fmt.Errorf("read %s.bin: id %d of sequence %d is %d, more than 32 bits", x.prefix, from+k/8, i, v)
+				return dst[:at], fmt.Errorf("read %s.bin: id %d of sequence %d is %d, more than 32 bits", x.prefix, from+k, i, v)
 			}
-			dst = append(dst, int32(v))
+			out[k] = int32(v)
 		}
 	}
 	return dst, nil

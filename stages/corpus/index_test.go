@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +115,8 @@ func TestLiesOfAnIndexAreNamed(t *testing.T) {
 		"bytes at the end":                    {func(b []byte) []byte { return append(b, 1) }, "byte 82: 1 bytes follow the document index"},
 		"a negative length":                   {func(b []byte) []byte { b[37] = 0x80; return b }, "byte 34: sequence 0 has length -2147483646"},
 		"a length past the end":               {func(b []byte) []byte { b[38] = 4; return b }, "byte 50: sequence 1 lies at byte 8 with 4 ids of 4 bytes, the .bin file has 20 bytes"},
+		"a sequence over another":             {func(b []byte) []byte { b[50] = 4; return b }, "byte 50: sequence 1 lies at bytes 4 to 16, over the sequence before it at 0 to 8"},
+		"sequences over one another in all":   {func(b []byte) []byte { b[34], b[38], b[42], b[50] = 5, 5, 0, 0; return b }, "byte 50: sequence 1 lies at bytes 0 to 20, over"},
 		"a negative position":                 {put64(42, 1<<63), "byte 42: sequence 0 lies at byte -9223372036854775808"},
 		"a first document entry other than 0": {put64(58, 1), "byte 58: document entry 0 is 1, want 0"},
 		"documents that go back":              {put64(66, 1<<63), "byte 66: document entry 1 is -9223372036854775808, less than 0 before it"},
@@ -198,7 +201,7 @@ func TestMergeJoinsSequencesAndDocuments(t *testing.T) {
 	if err != nil || cmp.Diff([]string{a, b}, inputs) != "" {
 		t.Fatalf("prefixes %v, %v", inputs, err)
 	}
-	if _, err := Merge(filepath.Join(dir, "m"), inputs); err != nil {
+	if _, err := Merge(t.Context(), filepath.Join(dir, "m"), inputs); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "want"), I32, [][][]int32{{{1, 2}, {3}}, {}, {{4}}})
@@ -210,7 +213,7 @@ func TestMergeJoinsSequencesAndDocuments(t *testing.T) {
 		}
 	}
 	write(t, b, U16, [][][]int32{{{4}}})
-	if _, err := Merge(filepath.Join(dir, "m"), inputs); err == nil || !strings.Contains(err.Error(), "holds uint16, the first input int32") {
+	if _, err := Merge(t.Context(), filepath.Join(dir, "m"), inputs); err == nil || !strings.Contains(err.Error(), "holds uint16, the first input int32") {
 		t.Errorf("error %v", err)
 	}
 	if err := os.Remove(a + ".bin"); err != nil {
@@ -221,38 +224,165 @@ func TestMergeJoinsSequencesAndDocuments(t *testing.T) {
 	}
 }
 
-func TestInspectTellsCountsAndFirstSequences(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "x_text_document"), U16, [][][]int32{{{5, 6, 7}}, {{}}, {{9}}})
-	got, err := Inspect(dir, func(ids []int32) string { return strings.Repeat("t", len(ids)) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Report{Path: dir, Indexes: []IndexReport{{
-		Name: "x_text_document", DType: "uint16", Sequences: 3, Documents: 3, Tokens: 4, Shortest: 0, Longest: 3, Median: 1, Empty: 1, Low: 5, High: 9,
-		Samples: []Preview{{Sequence: 0, Length: 3, IDs: []int32{5, 6, 7}, Text: "ttt"}, {Sequence: 1}, {Sequence: 2, Length: 1, IDs: []int32{9}, Text: "t"}},
-	}}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("report (-want +got):\n%s", diff)
+func BenchmarkWrite(b *testing.B) {
+	for _, dtype := range []DType{I32, U16} {
+		for _, n := range []int{16, 1024} {
+			b.Run(fmt.Sprintf("%s/%d ids", dtype, n), func(b *testing.B) {
+				ids := make([]int32, n)
+				w, err := Create(filepath.Join(b.TempDir(), "x"), dtype)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer w.Abort()
+				b.SetBytes(int64(n * dtype.Size()))
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := w.Add(ids); err != nil {
+						b.Fatal(err)
+					}
+					w.EndDocument()
+				}
+			})
+		}
 	}
 }
 
-func BenchmarkWriteIndex(b *testing.B) {
-	ids := make([]int32, 1024)
-	b.SetBytes(int64(4 * len(ids) * 1000))
-	for b.Loop() {
-		w, err := Create(filepath.Join(b.TempDir(), "x"), I32)
+func TestAWriterGoesOnFromAMark(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		dir, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {
-			b.Fatal(err)
+			r.Fatal(err)
 		}
-		for range 1000 {
-			if err := w.Add(ids); err != nil {
-				b.Fatal(err)
+		o := Options{DType: rapid.SampledFrom([]DType{U16, I32, I64}).Draw(r, "dtype"), Multimodal: rapid.Bool().Draw(r, "multimodal"), Work: dir}
+		type step struct {
+			ids  []int32
+			mode int8
+			end  bool
+		}
+		steps := rapid.SliceOf(rapid.Custom(func(r *rapid.T) step {
+			s := step{ids: rapid.SliceOfN(rapid.Int32Range(0, 1000), 0, 6).Draw(r, "ids"), end: rapid.Bool().Draw(r, "end")}
+			if o.Multimodal {
+				s.mode = rapid.Int8().Draw(r, "mode")
+			}
+			return s
+		})).Draw(r, "steps")
+		add := func(w *Writer, steps []step) {
+			for _, s := range steps {
+				if err := w.AddMode(s.ids, s.mode); err != nil {
+					r.Fatal(err)
+				}
+				if s.end {
+					w.EndDocument()
+				}
 			}
 		}
-		if err := w.Close(); err != nil {
-			b.Fatal(err)
+		at := rapid.IntRange(0, len(steps)).Draw(r, "steps before the mark")
+		lost := rapid.IntRange(at, len(steps)).Draw(r, "steps before the end")
+		w, err := New(filepath.Join(dir, "x"), o)
+		if err != nil {
+			r.Fatal(err)
 		}
+		add(w, steps[:at])
+		mark, err := w.Mark()
+		if err != nil {
+			r.Fatal(err)
+		}
+		add(w, steps[at:lost])
+		if _, err := w.Mark(); err != nil { // so that there is something to cut off
+			r.Fatal(err)
+		}
+		w.Abort()
+		if w, err = Resume(filepath.Join(dir, "x"), o, mark); err != nil {
+			r.Fatal(err)
+		}
+		if info, err := os.Stat(filepath.Join(dir, "x.ids")); err != nil || info.Size() != mark.Tokens*int64(o.DType.Size()) {
+			r.Fatalf("%d bytes of ids are left, %d tokens were marked: %v", info.Size(), mark.Tokens, err)
+		}
+		add(w, steps[at:])
+		if err := w.Close(); err != nil {
+			r.Fatal(err)
+		}
+		o.Work = ""
+		plain, err := New(filepath.Join(dir, "want"), o)
+		if err != nil {
+			r.Fatal(err)
+		}
+		add(plain, steps)
+		if err := plain.Close(); err != nil {
+			r.Fatal(err)
+		}
+		for _, ext := range []string{".bin", ".idx"} {
+			got, _ := os.ReadFile(filepath.Join(dir, "x"+ext))
+			want, _ := os.ReadFile(filepath.Join(dir, "want"+ext))
+			if diff := cmp.Diff(want, got); diff != "" {
+				r.Fatalf("%s (-want +got):\n%s", ext, diff)
+			}
+		}
+		x, err := Open(filepath.Join(dir, "x"))
+		if err != nil {
+			r.Fatal(err)
+		}
+		defer x.Close()
+		for i, s := range steps {
+			if x.Mode(i) != s.mode {
+				r.Fatalf("sequence %d has mode %d, want %d", i, x.Mode(i), s.mode)
+			}
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+			r.Fatalf("%v are left", left)
+		}
+	})
+}
+
+func TestAMarkIsNotTakenWithoutWhatItSpeaksOf(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := Options{DType: I32, Work: dir}
+	w, err := New(filepath.Join(dir, "x"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Abort()
+	for name, m := range map[string]Mark{"ids that are not there": {Sequences: 0, Tokens: 1}, "negative counts": {Documents: -1}, "documents past the sequences": {Ended: 1}} {
+		if w, err := Resume(filepath.Join(dir, "x"), o, m); err == nil {
+			w.Abort()
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if w, err := Resume(filepath.Join(dir, "y"), o, Mark{}); err == nil {
+		w.Abort()
+		t.Error("no parts: no error")
+	}
+}
+
+func TestMergePassesModesOnAndDoesNotMixThem(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		w, err := New(filepath.Join(dir, name), Options{DType: I32, Multimodal: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.AddMode([]int32{1, 2}, 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.AddMode([]int32{3}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Merge(t.Context(), filepath.Join(dir, "m"), []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}); err != nil {
+		t.Fatal(err)
+	}
+	x := mustOpen(t, filepath.Join(dir, "m"))
+	if got := []int8{x.Mode(0), x.Mode(1), x.Mode(2), x.Mode(3)}; !x.Multimodal() || cmp.Diff([]int8{1, 0, 1, 0}, got) != "" {
+		t.Errorf("modes %v", got)
+	}
+	write(t, filepath.Join(dir, "c"), I32, [][][]int32{{{1}}})
+	if _, err := Merge(t.Context(), filepath.Join(dir, "m"), []string{filepath.Join(dir, "c"), filepath.Join(dir, "a")}); err == nil || !strings.Contains(err.Error(), "modes of multimodal data true, in the first input false") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -37,8 +37,17 @@ type Instructions struct {
 	closers           []*Index
 }
 
+// The two answers of preference data, whose fields are named chosen_input_ids and so on.
+const (
+	Chosen   = "chosen_"
+	Rejected = "rejected_"
+)
+
 // OpenInstructions opens PREFIX_packed_{input_ids,attention_mask,labels}_document.
-func OpenInstructions(prefix string) (_ *Instructions, err error) {
+func OpenInstructions(prefix string) (*Instructions, error) { return OpenAnswers(prefix, "") }
+
+// OpenAnswers opens the Chosen or the Rejected answers of preference data, which are read like instructions.
+func OpenAnswers(prefix, which string) (_ *Instructions, err error) {
 	d := &Instructions{prefix: prefix}
 	defer func() {
 		if err != nil {
@@ -52,13 +61,13 @@ func OpenInstructions(prefix string) (_ *Instructions, err error) {
 		}
 		return x, err
 	}
-	if d.ids, err = open(FieldPrefix(prefix, FieldInputIDs)); err != nil {
+	if d.ids, err = open(FieldPrefix(prefix, which+FieldInputIDs)); err != nil {
 		return nil, err
 	}
-	if d.mask, err = open(FieldPrefix(prefix, FieldMask)); err != nil {
+	if d.mask, err = open(FieldPrefix(prefix, which+FieldMask)); err != nil {
 		return nil, err
 	}
-	if d.labels, err = open(FieldPrefix(prefix, FieldLabels)); err != nil {
+	if d.labels, err = open(FieldPrefix(prefix, which+FieldLabels)); err != nil {
 		return nil, err
 	}
 	for _, x := range []*Index{d.mask, d.labels} {
@@ -71,7 +80,7 @@ func OpenInstructions(prefix string) (_ *Instructions, err error) {
 			}
 		}
 	}
-	if Exists(LengthsPrefix(prefix)) {
+	if which == "" && Exists(LengthsPrefix(prefix)) {
 		if d.lengths, err = open(LengthsPrefix(prefix)); err != nil {
 			return nil, err
 		}
@@ -84,6 +93,9 @@ func OpenInstructions(prefix string) (_ *Instructions, err error) {
 
 // Len is the number of samples (packs, when packed).
 func (d *Instructions) Len() int { return d.ids.Sequences() }
+
+// Indexes are the open indexes: ids, mask, labels, and lengths when they are known.
+func (d *Instructions) Indexes() []*Index { return d.closers }
 
 // Packed says that lengths of packed samples are known.
 func (d *Instructions) Packed() bool { return d.lengths != nil }

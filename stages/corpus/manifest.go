@@ -36,10 +36,13 @@ type Manifest struct {
 	Trained   int64            `json:"trained_tokens"`
 	Truncated int64            `json:"truncated"`
 	Dropped   map[string]int64 `json:"dropped"` // records left out, by reason
-	Lengths   LengthSummary    `json:"sample_lengths"`
-	Histogram TokenSummary     `json:"token_histogram"`
-	Indexes   []IndexSummary   `json:"indexes"`
-	Sample    []Piece          `json:"sample,omitempty"` // how the first sample reads, and what of it is learned
+	// Examples are the first records left out, by reason: a place, or a mistake with its place.
+	Examples map[string]string `json:"dropped_examples,omitempty"`
+
+	Lengths   LengthSummary  `json:"sample_lengths"`
+	Histogram TokenSummary   `json:"token_histogram"`
+	Indexes   []IndexSummary `json:"indexes"`
+	Sample    []Piece        `json:"sample,omitempty"` // how the first sample reads, and what of it is learned
 }
 
 // LengthSummary tells how long samples are, in ids.

@@ -2,45 +2,61 @@ package corpus
 
 import (
 	"fmt"
+	"iter"
+	"math"
 	"math/bits"
 )
 
 // Packs groups samples into packs of at most capacity ids: again and again the longest sample that
-// still fits is taken (best fit from the top), of equally long ones the last. It answers with sample
-// numbers. The order is that of LLaMA-Factory's greedy knapsack, in time linear in the samples.
-func Packs(lengths []int32, capacity int) ([][]int32, error) {
+// still fits is taken (best fit from the top), of equally long ones the last. It yields sample numbers, in a slice that
+// the next pack reuses, and can be gone through once. The order is that of LLaMA-Factory's greedy knapsack, in time linear in the samples; besides
+// what length reads, it takes four bytes a sample.
+func Packs(samples int, length func(i int) int, capacity int) (iter.Seq[[]int32], error) {
+	if samples > math.MaxInt32 {
+		return nil, fmt.Errorf("pack samples: %d of them, more than %d", samples, math.MaxInt32)
+	}
 	longest := 0
-	for i, n := range lengths {
-		if n < 0 || int(n) > capacity {
+	for i := range samples {
+		n := length(i)
+		if n < 0 || n > capacity {
 			return nil, fmt.Errorf("pack samples: sample %d has %d ids, a pack takes %d", i, n, capacity)
 		}
-		longest = max(longest, int(n))
+		longest = max(longest, n)
 	}
-	byLength := make([][]int32, longest+1)
+	// Samples of one length hang together from the last to the first.
+	const none = -1
+	last, before := make([]int32, longest+1), make([]int32, samples)
+	for n := range last {
+		last[n] = none
+	}
 	have := make(bitset, longest/64+1)
-	for i, n := range lengths {
-		byLength[n] = append(byLength[n], int32(i))
-		have.set(int(n))
+	for i := range samples {
+		n := length(i)
+		before[i], last[n] = last[n], int32(i)
+		have.set(n)
 	}
-	var packs [][]int32
-	for left := len(lengths); left > 0; {
+	return func(yield func([]int32) bool) {
 		var pack []int32
-		for rest := capacity; ; {
-			n := have.atMost(min(rest, longest))
-			if n < 0 {
-				break
+		for left := samples; left > 0; {
+			pack = pack[:0]
+			for rest := capacity; ; {
+				n := have.atMost(min(rest, longest))
+				if n < 0 {
+					break
+				}
+				i := last[n]
+				pack = append(pack, i)
+				if last[n] = before[i]; last[n] == none {
+					have.clear(n)
+				}
+				rest -= n
+				left--
 			}
-			of := byLength[n]
-			pack = append(pack, of[len(of)-1])
-			if byLength[n] = of[:len(of)-1]; len(of) == 1 {
-				have.clear(n)
+			if !yield(pack) {
+				return
 			}
-			rest -= n
-			left--
 		}
-		packs = append(packs, pack)
-	}
-	return packs, nil
+	}, nil
 }
 
 type bitset []uint64

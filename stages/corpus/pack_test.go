@@ -8,12 +8,25 @@ import (
 	"pgregory.net/rapid"
 )
 
+// packsOf lists the packs of samples of these lengths.
+func packsOf(lengths []int32, capacity int) ([][]int32, error) {
+	packs, err := Packs(len(lengths), func(i int) int { return int(lengths[i]) }, capacity)
+	if err != nil {
+		return nil, err
+	}
+	var out [][]int32
+	for p := range packs {
+		out = append(out, slices.Clone(p))
+	}
+	return out, nil
+}
+
 func TestPacksHoldEverySampleOnceAndNeverTooMuch(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		capacity := rapid.IntRange(1, 200).Draw(r, "capacity")
 		lengths := rapid.SliceOfN(rapid.Int32Range(0, int32(capacity)), 0, 80).Draw(r, "lengths")
-		packs, err := Packs(lengths, capacity)
+		packs, err := packsOf(lengths, capacity)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -39,14 +52,14 @@ func TestPacksHoldEverySampleOnceAndNeverTooMuch(t *testing.T) {
 
 func TestPacksTakeTheLongestThatFitsAndTheLastOfEquals(t *testing.T) {
 	t.Parallel()
-	got, err := Packs([]int32{3, 5, 3, 2, 8}, 8)
+	got, err := packsOf([]int32{3, 5, 3, 2, 8}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([][]int32{{4}, {1, 2}, {0, 3}}, got); diff != "" {
 		t.Errorf("packs (-want +got):\n%s", diff)
 	}
-	if _, err := Packs([]int32{9}, 8); err == nil {
+	if _, err := packsOf([]int32{9}, 8); err == nil {
 		t.Error("a sample larger than a pack is accepted")
 	}
 }
@@ -108,5 +121,46 @@ func TestCollatorPadsToAMultiple(t *testing.T) {
 	}
 	if _, err := (Collator{SeqLength: 4}).Collate([]Instruction{one(5)}); err == nil {
 		t.Error("a sample over seq_length is accepted")
+	}
+}
+
+func TestCollatorEndsDocumentsAtEODWhenLengthsAreNotKnown(t *testing.T) {
+	t.Parallel()
+	c := Collator{SeqLength: 6, PadID: 99, ResetAtEOD: true, EOD: 7}
+	one := Instruction{IDs: []int32{1, 7, 2, 7, 3}, Mask: []int32{1, 1, 1, 1, 1}, Labels: []int32{1, 7, 2, 7, 3}, Lengths: []int32{5}}
+	got, err := c.Collate([]Instruction{one})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Batch{
+		B: 1, T: 6, Tokens: 5, Trained: 2,
+		IDs: []int32{1, 7, 2, 7, 3, 99}, Labels: []int32{7, -100, 7, -100, -100, -100},
+		Positions: []int32{0, 1, 0, 1, 0, 0}, CuSeqlens: []int32{0, 2, 4, 5, 6},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("batch (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int32{2, 4, 5, 6}, got.ActualSeqLen()); diff != "" {
+		t.Errorf("actual_seq_len (-want +got):\n%s", diff)
+	}
+}
+
+func TestCollatorPadsOnTheLeftWhenAsked(t *testing.T) {
+	t.Parallel()
+	c := Collator{SeqLength: 8, Multiple: 4, PadID: 99, PadLeft: true}
+	got, err := c.Collate([]Instruction{
+		{IDs: []int32{1, 2}, Mask: []int32{1, 1}, Labels: []int32{-100, 2}, Lengths: []int32{2}},
+		{IDs: []int32{3, 4, 5, 6}, Mask: []int32{1, 1, 1, 1}, Labels: []int32{-100, -100, 5, 6}, Lengths: []int32{4}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Batch{
+		B: 2, T: 4, Tokens: 6, Trained: 3,
+		IDs: []int32{99, 99, 1, 2, 3, 4, 5, 6}, Labels: []int32{-100, -100, 2, -100, -100, 5, 6, -100},
+		Positions: []int32{0, 1, 0, 1, 0, 1, 2, 3}, CuSeqlens: []int32{0, 2, 4, 8},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("batch (-want +got):\n%s", diff)
 	}
 }

@@ -10,89 +10,226 @@ import (
 	"path/filepath"
 )
 
-// Writer streams sequences into PREFIX.bin and PREFIX.idx. Ids go to disk at once; only a length per
-// sequence and a boundary per document stay in memory. Nothing is visible under the final names
-// before Close.
+// Writer streams sequences into PREFIX.bin and PREFIX.idx. Ids, lengths and boundaries all go to disk at once, so that
+// a writer takes the same memory for any number of sequences. Nothing is visible under the final names before Close.
 type Writer struct {
-	prefix string
-	dtype  DType
-	low    int64
-	high   int64
+	prefix    string
+	o         Options
+	low, high int64
 
-	file *os.File
-	bin  *bufio.Writer
+	ids, lengths, bounds, modes *part // modes is nil unless multimodal
 
-	lengths   []int32
-	documents []int64 // sequences before each document end, starting with 0
-	tokens    int64
-	scratch   []byte
-	done      bool
+	at   Mark
+	err  error
+	done bool
+}
+
+// Options say how an index is written.
+type Options struct {
+	DType      DType
+	Multimodal bool // each sequence has a mode byte
+	// Work, when it is given, is a directory in which what was written waits for Close and stays after it, under
+	// names that follow from the prefix, so that Resume can go on from a Mark.
+	Work string
+}
+
+// Mark is a place in an index that is being written.
+type Mark struct {
+	Sequences int64 `json:"sequences"`
+	Documents int64 `json:"documents"`
+	Tokens    int64 `json:"tokens"`
+	Ended     int64 `json:"ended"` // sequences before the last document end
 }
 
 // Create opens a writer for prefix, whose directory must exist.
 func Create(prefix string, dtype DType) (*Writer, error) {
-	low, high, ok := dtype.Range()
-	if !ok {
-		return nil, fmt.Errorf("create token index %s: %s cannot hold token ids", prefix, dtype)
-	}
-	file, err := os.CreateTemp(filepath.Dir(prefix), "."+filepath.Base(prefix)+".bin.*")
+	return New(prefix, Options{DType: dtype})
+}
+
+// New opens a writer for prefix, whose directory must exist. What an earlier writer left in Options.Work is removed.
+func New(prefix string, o Options) (*Writer, error) {
+	w, err := prepare(prefix, o)
 	if err != nil {
+		return nil, err
+	}
+	err = w.eachPart(func(p **part, name string, _ int64) (err error) {
+		*p, err = newPart(prefix, o.Work, name)
+		return err
+	})
+	if err != nil {
+		w.release()
 		return nil, fmt.Errorf("create token index: %w", err)
 	}
-	return &Writer{
-		prefix: prefix, dtype: dtype, low: low, high: high,
-		file: file, bin: bufio.NewWriterSize(file, 1<<18),
-		documents: []int64{0},
-	}, nil
+	return w, nil
+}
+
+// Resume goes on with what a writer of the same prefix and options had written to Options.Work by a mark; what came
+// after it is cut off.
+func Resume(prefix string, o Options, at Mark) (*Writer, error) {
+	w, err := prepare(prefix, o)
+	if err != nil {
+		return nil, err
+	}
+	if at.Documents < 0 || at.Tokens < 0 || at.Ended < 0 || at.Ended > at.Sequences || o.Work == "" {
+		return nil, fmt.Errorf("resume token index %s: mark %+v", prefix, at)
+	}
+	w.at = at
+	err = w.eachPart(func(p **part, name string, size int64) (err error) {
+		*p, err = openPart(prefix, o.Work, name, size)
+		return err
+	})
+	if err != nil {
+		w.release()
+		return nil, fmt.Errorf("resume token index: %w", err)
+	}
+	return w, nil
+}
+
+func prepare(prefix string, o Options) (*Writer, error) {
+	low, high, ok := o.DType.Range()
+	if !ok {
+		return nil, fmt.Errorf("create token index %s: %s cannot hold token ids", prefix, o.DType)
+	}
+	if o.DType == I64 || o.DType == I32 {
+		low, high = 0, -1 // whatever 32 bits hold
+	}
+	return &Writer{prefix: prefix, o: o, low: low, high: high}, nil
+}
+
+// eachPart visits the parts that an index has, with their sizes at the writer's place.
+func (w *Writer) eachPart(do func(p **part, name string, size int64) error) error {
+	err := errors.Join(
+		do(&w.ids, "ids", w.at.Tokens*int64(w.o.DType.Size())),
+		do(&w.lengths, "lengths", 4*w.at.Sequences),
+		do(&w.bounds, "bounds", 8*w.at.Documents),
+	)
+	if w.o.Multimodal {
+		err = errors.Join(err, do(&w.modes, "modes", w.at.Sequences))
+	}
+	return err
 }
 
 // Add appends one sequence; an empty one is allowed.
-func (w *Writer) Add(ids []int32) error {
+func (w *Writer) Add(ids []int32) error { return w.AddMode(ids, 0) }
+
+// AddMode appends one sequence of multimodal data with its mode byte, which must be 0 for other data.
+func (w *Writer) AddMode(ids []int32, mode int8) error {
 	if len(ids) > maxSequence {
-		return fmt.Errorf("write %s.bin: sequence %d has %d ids, the format takes %d", w.prefix, len(w.lengths), len(ids), maxSequence)
+		return fmt.Errorf("write %s.bin: sequence %d has %d ids, the format takes %d", w.prefix, w.at.Sequences, len(ids), maxSequence)
 	}
-	size := w.dtype.Size()
-	if need := len(ids) * size; cap(w.scratch) < need {
-		w.scratch = make([]byte, need)
-	}
-	out := w.scratch[:len(ids)*size]
-	for i, id := range ids {
-		if int64(id) < w.low || int64(id) > w.high {
-			return fmt.Errorf("write %s.bin: id %d of sequence %d is %d, %s holds %d to %d", w.prefix, i, len(w.lengths), id, w.dtype, w.low, w.high)
+	if w.low <= w.high {
+		for i, id := range ids {
+			if int64(id) < w.low || int64(id) > w.high {
+				return fmt.Errorf("write %s.bin: id %d of sequence %d is %d, %s holds %d to %d", w.prefix, i, w.at.Sequences, id, w.o.DType, w.low, w.high)
+			}
 		}
-		switch size {
-		case 1:
+	}
+	size := w.o.DType.Size()
+	for from := 0; from < len(ids); from += spillAt / 8 {
+		some := ids[from:min(from+spillAt/8, len(ids))]
+		out, err := w.ids.room(size * len(some))
+		if err != nil {
+			return fmt.Errorf("write %s.bin: %w", w.prefix, err)
+		}
+		put(out, some, size)
+	}
+	return w.endSequence(len(ids), mode)
+}
+
+// put stores ids in elements of size bytes.
+func put(out []byte, ids []int32, size int) {
+	switch size {
+	case 1:
+		for i, id := range ids {
 			out[i] = byte(id)
-		case 2:
+		}
+	case 2:
+		for i, id := range ids {
 			binary.LittleEndian.PutUint16(out[2*i:], uint16(id))
-		case 4:
+		}
+	case 4:
+		for i, id := range ids {
 			binary.LittleEndian.PutUint32(out[4*i:], uint32(id))
-		case 8:
+		}
+	case 8:
+		for i, id := range ids {
 			binary.LittleEndian.PutUint64(out[8*i:], uint64(int64(id)))
 		}
 	}
-	if _, err := w.bin.Write(out); err != nil {
-		return fmt.Errorf("write %s.bin: %w", w.prefix, err)
+}
+
+// addRaw appends a sequence as it is stored elsewhere.
+func (w *Writer) addRaw(raw []byte, mode int8) error {
+	n := len(raw) / w.o.DType.Size()
+	for len(raw) > 0 {
+		out, err := w.ids.room(min(len(raw), spillAt))
+		if err != nil {
+			return fmt.Errorf("write %s.bin: %w", w.prefix, err)
+		}
+		raw = raw[copy(out, raw):]
 	}
-	w.lengths = append(w.lengths, int32(len(ids)))
-	w.tokens += int64(len(ids))
+	return w.endSequence(n, mode)
+}
+
+func (w *Writer) endSequence(n int, mode int8) error {
+	if w.err != nil {
+		return w.err
+	}
+	if mode != 0 && w.modes == nil {
+		return fmt.Errorf("write %s.idx: sequence %d has mode %d in an index without modes", w.prefix, w.at.Sequences, mode)
+	}
+	out, err := w.lengths.room(4)
+	if err != nil {
+		return fmt.Errorf("write %s.idx: %w", w.prefix, err)
+	}
+	binary.LittleEndian.PutUint32(out, uint32(n))
+	if w.modes != nil {
+		if out, err = w.modes.room(1); err != nil {
+			return fmt.Errorf("write %s.idx: %w", w.prefix, err)
+		}
+		out[0] = byte(mode)
+	}
+	w.at.Sequences++
+	w.at.Tokens += int64(n)
 	return nil
 }
 
-// EndDocument closes a document at the last sequence added. A document may be empty.
-func (w *Writer) EndDocument() { w.documents = append(w.documents, int64(len(w.lengths))) }
+// EndDocument closes a document at the last sequence added. A document may be empty. A failure shows at the next call
+// that can report one.
+func (w *Writer) EndDocument() {
+	out, err := w.bounds.room(8)
+	if err != nil {
+		w.err = fmt.Errorf("write %s.idx: %w", w.prefix, err)
+		return
+	}
+	binary.LittleEndian.PutUint64(out, uint64(w.at.Sequences))
+	w.at.Documents++
+	w.at.Ended = w.at.Sequences
+}
 
 // DType is the type that ids are stored in.
-func (w *Writer) DType() DType { return w.dtype }
+func (w *Writer) DType() DType { return w.o.DType }
 
 // Sequences is how many sequences were added.
-func (w *Writer) Sequences() int { return len(w.lengths) }
+func (w *Writer) Sequences() int { return int(w.at.Sequences) }
 
 // Documents is how many documents were ended.
-func (w *Writer) Documents() int { return len(w.documents) - 1 }
+func (w *Writer) Documents() int { return int(w.at.Documents) }
 
 // Tokens is how many ids were added.
-func (w *Writer) Tokens() int64 { return w.tokens }
+func (w *Writer) Tokens() int64 { return w.at.Tokens }
+
+// Mark writes everything through to the disk and says where the writer stands, for Resume.
+func (w *Writer) Mark() (Mark, error) {
+	if w.err != nil {
+		return Mark{}, w.err
+	}
+	err := w.eachPart(func(p **part, _ string, _ int64) error { return (*p).sync() })
+	if err != nil {
+		return Mark{}, fmt.Errorf("write %s: %w", w.prefix, err)
+	}
+	return w.at, nil
+}
 
 // Close writes the index and publishes both files. Sequences after the last EndDocument make a last
 // document. On an error nothing is left under the final names.
@@ -101,16 +238,14 @@ func (w *Writer) Close() (err error) {
 		return errors.New("close token index: closed before")
 	}
 	w.done = true
-	if w.documents[len(w.documents)-1] != int64(len(w.lengths)) {
+	defer w.release()
+	if w.at.Ended != w.at.Sequences {
 		w.EndDocument()
 	}
-	defer func() {
-		if err != nil {
-			w.file.Close()
-			os.Remove(w.file.Name())
-		}
-	}()
-	if err := w.bin.Flush(); err != nil {
+	if w.err != nil {
+		return w.err
+	}
+	if err := w.ids.spill(); err != nil {
 		return fmt.Errorf("write %s.bin: %w", w.prefix, err)
 	}
 	idx, err := os.CreateTemp(filepath.Dir(w.prefix), "."+filepath.Base(w.prefix)+".idx.*")
@@ -126,13 +261,11 @@ func (w *Writer) Close() (err error) {
 	if err := w.writeIndex(idx); err != nil {
 		return fmt.Errorf("write %s.idx: %w", w.prefix, err)
 	}
-	for _, f := range []*os.File{w.file, idx} {
-		if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-			return fmt.Errorf("write %s: %w", w.prefix, err)
-		}
+	if err := errors.Join(idx.Chmod(0o644), idx.Sync(), idx.Close(), w.ids.file.Chmod(0o644), w.ids.file.Sync()); err != nil {
+		return fmt.Errorf("write %s: %w", w.prefix, err)
 	}
 	// The .idx comes last: it is what readers look for.
-	if err := os.Rename(w.file.Name(), w.prefix+".bin"); err != nil {
+	if err := w.publishBin(); err != nil {
 		return fmt.Errorf("publish %s.bin: %w", w.prefix, err)
 	}
 	if err := os.Rename(idx.Name(), w.prefix+".idx"); err != nil {
@@ -141,38 +274,78 @@ func (w *Writer) Close() (err error) {
 	return nil
 }
 
-// Abort removes what was written. It does nothing after Close, so that it can be deferred.
+// publishBin gives the ids their final name. In a working directory they keep the other one, in case the run is cut
+// short before its result counts.
+func (w *Writer) publishBin() error {
+	from, to := w.ids.file.Name(), w.prefix+".bin"
+	if w.o.Work == "" {
+		return os.Rename(from, to)
+	}
+	if err := os.Remove(to); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	return os.Rename(from, to) // on file systems without links
+}
+
+// Abort ends the writer without a result. It does nothing after Close, so that it can be deferred.
 func (w *Writer) Abort() {
 	if !w.done {
 		w.done = true
-		w.file.Close()
-		os.Remove(w.file.Name())
+		w.release()
 	}
 }
 
+// release closes the parts, and removes those that nobody could find again.
+func (w *Writer) release() {
+	w.eachPart(func(p **part, _ string, _ int64) error {
+		if *p == nil || (*p).file == nil {
+			return nil
+		}
+		(*p).file.Close()
+		if w.o.Work == "" {
+			os.Remove((*p).file.Name()) // the ids have moved to their final name
+		}
+		return nil
+	})
+}
+
+// writeIndex puts the .idx together; positions follow from lengths.
 func (w *Writer) writeIndex(to io.Writer) error {
-	out := bufio.NewWriterSize(to, 1<<16)
+	out := bufio.NewWriterSize(to, spillAt)
 	head := make([]byte, 0, headerSize)
 	head = append(head, magic...)
 	head = binary.LittleEndian.AppendUint64(head, version)
-	head = append(head, byte(w.dtype))
-	head = binary.LittleEndian.AppendUint64(head, uint64(len(w.lengths)))
-	head = binary.LittleEndian.AppendUint64(head, uint64(len(w.documents)))
-	out.Write(head)
-	var b [8]byte
-	for _, n := range w.lengths {
-		binary.LittleEndian.PutUint32(b[:], uint32(n))
-		out.Write(b[:4])
+	head = append(head, byte(w.o.DType))
+	head = binary.LittleEndian.AppendUint64(head, uint64(w.at.Sequences))
+	head = binary.LittleEndian.AppendUint64(head, uint64(w.at.Documents+1))
+	out.Write(head) // bufio keeps the first error
+	if err := w.lengths.copyTo(out, 4*w.at.Sequences); err != nil {
+		return err
 	}
+	in := bufio.NewReaderSize(io.NewSectionReader(w.lengths.file, 0, 4*w.at.Sequences), spillAt)
+	var b [8]byte
 	at := int64(0)
-	for _, n := range w.lengths {
+	for range w.at.Sequences {
+		if _, err := io.ReadFull(in, b[:4]); err != nil {
+			return err
+		}
+		n := int64(binary.LittleEndian.Uint32(b[:4]))
 		binary.LittleEndian.PutUint64(b[:], uint64(at))
 		out.Write(b[:])
-		at += int64(n) * int64(w.dtype.Size())
+		at += n * int64(w.o.DType.Size())
 	}
-	for _, n := range w.documents {
-		binary.LittleEndian.PutUint64(b[:], uint64(n))
-		out.Write(b[:])
+	binary.LittleEndian.PutUint64(b[:], 0)
+	out.Write(b[:])
+	if err := w.bounds.copyTo(out, 8*w.at.Documents); err != nil {
+		return err
 	}
-	return out.Flush() // bufio keeps the first error
+	if w.modes != nil {
+		if err := w.modes.copyTo(out, w.at.Sequences); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
 }

@@ -2,6 +2,7 @@ package generate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/belay-ml/belay/engine/event"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/models/decoder/generate"
 	"github.com/belay-ml/belay/models/decoder/sample"
 	"github.com/belay-ml/belay/stages/inference"
@@ -25,7 +27,9 @@ type Params struct {
 	Tokenizer artifact.Ref `yaml:"tokenizer" kind:"hf-model,tokenizer" doc:"directory with the tokenizer; the model's own when left out"`
 	Prompts   []string     `yaml:"prompts" doc:"what to ask, one text a prompt"`
 	File      artifact.Ref `yaml:"prompts_file" kind:"files,text" doc:"more prompts: JSON lines with \"prompt\" (and \"system\"), or a plain text line each"`
-	Template  string       `yaml:"template" alias:"prompt_type" default:"" doc:"prompt template; empty asks the plain text"`
+	Template  string       `yaml:"template" alias:"prompt_type" default:"" doc:"prompt template, or hf for the model's own chat template (hf:NAME where it has several); empty asks the plain text"`
+	ChatFile  artifact.Ref `yaml:"chat_template" kind:"files,text" doc:"Jinja file for template hf, instead of the model's own"`
+	Date      string       `yaml:"template_date" doc:"the day that a chat template is told, as 2026-01-31; without one it has no clock"`
 	System    string       `yaml:"system" default:"" doc:"system text for the template"`
 	Stop      []string     `yaml:"stop" doc:"texts that end an answer; they are left out of it"`
 	Decoding  `yaml:",inline"`
@@ -100,7 +104,14 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
-	prompter, err := inference.NewPrompter(r.Tokenizer, p.Template)
+	choice := hf.Choice{Template: p.Template, File: p.ChatFile.Path, Dir: cmp.Or(p.Tokenizer.Path, p.Model.Path)}
+	if p.Date != "" && !choice.Own() {
+		return fault.New(fault.Recipe, "template_date means nothing with template %q, which tells no date", p.Template)
+	}
+	if choice.Now, err = hf.Clock(p.Date); err != nil {
+		return fault.Wrap(fault.Recipe, err)
+	}
+	prompter, err := inference.NewPrompter(r.Tokenizer, choice)
 	if err != nil {
 		return fault.Wrap(fault.Recipe, err)
 	}

@@ -126,6 +126,7 @@ func TestEveryDecodingParameterActs(t *testing.T) {
 		"seed":                 func(p *Params) { p.Seed = 1 },
 		"stop":                 func(p *Params) { p.Stop = []string{want[0].Text[3:5]} },
 		"template":             func(p *Params) { p.Template = "chatml" },
+		"chat_template":        func(p *Params) { p.Template, p.ChatFile = "hf", file(t, "{{ messages[0].content * 9 }}") },
 	} {
 		p := base
 		change(&p)
@@ -207,6 +208,10 @@ func TestMistakesNameTheirCause(t *testing.T) {
 		{"an empty stop text", func(p *Params) { p.Stop = []string{""} }, fault.Recipe, "stop"},
 		{"a temperature of 0", func(p *Params) { p.DoSample, p.Temperature = true, 0 }, fault.Recipe, "temperature"},
 		{"an unknown template", func(p *Params) { p.Template = "x" }, fault.Recipe, `no template "x"`},
+		{"a chat template that the tokenizer lacks", func(p *Params) { p.Template = "hf" }, fault.Recipe, "the tokenizer has no chat template"},
+		{"a chat template for plain text", func(p *Params) { p.ChatFile = file(t, "x") }, fault.Recipe, "chat_template is not used by plain text: write template: hf"},
+		{"a broken chat template", func(p *Params) { p.Template, p.ChatFile = "hf", file(t, "{{") }, fault.Recipe, "asks.jsonl:1:1: this has no end"},
+		{"a date for plain text", func(p *Params) { p.Date = "2026-01-31" }, fault.Recipe, "template_date means nothing with template \"\""},
 		{"a system text without a template", func(p *Params) { p.System = "x" }, fault.Recipe, "prompt 1: a system text needs a template"},
 		{"no model", func(p *Params) { p.Model.Path = t.TempDir() }, fault.Data, "tokenizer"},
 		{"bad JSON", func(p *Params) { p.File = file(t, "a\n\n{\"prompt\": 5}\n") }, fault.Data, "asks.jsonl:3: read JSON"},

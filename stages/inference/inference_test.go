@@ -16,6 +16,7 @@ import (
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/chat/hf"
 	"github.com/belay-ml/belay/models/decoder/generate"
 	"github.com/belay-ml/belay/models/decoder/sample"
 	"github.com/belay-ml/belay/models/hfconfig"
@@ -266,10 +267,11 @@ func TestStreamEqualsSearchInTheWholeText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		whole := text.Draw(t, "text")
 		stop := rapid.SliceOfN(word, 0, 3).Draw(t, "stop")
-		want, ended := whole, false
+		// A stop text that begins earlier may end later: the one that ends first is seen first, or both in one piece.
+		want, end, ended := whole, len(whole)+1, false
 		for _, w := range stop {
-			if at := strings.Index(whole, w); at >= 0 && at <= len(want) {
-				want, ended = whole[:at], true
+			if at := strings.Index(whole, w); at >= 0 && (at+len(w) < end || at+len(w) == end && at < len(want)) {
+				want, end, ended = whole[:at], at+len(w), true
 			}
 		}
 		s := &stream{decoder: tok.NewDecoder(nothing{}, true), stop: stop}
@@ -287,7 +289,6 @@ func TestStreamEqualsSearchInTheWholeText(t *testing.T) {
 			t.Fatalf("ended %v, want %v", s.ended, ended)
 		}
 		s.show(func(p string) { shown.WriteString(p) })
-		// A stop text that begins earlier may end later; pieces decide which one is seen first.
 		if !ended && (string(s.text) != want || shown.String() != want) {
 			t.Fatalf("text %q, shown %q, want %q", s.text, shown.String(), want)
 		}
@@ -308,7 +309,7 @@ type nothing struct{ tok.Tokenizer }
 func TestPlainPromptsTakeOneMessage(t *testing.T) {
 	t.Parallel()
 	r := runner(t, nil)
-	p, err := NewPrompter(r.Tokenizer, "")
+	p, err := NewPrompter(r.Tokenizer, hf.Choice{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +324,7 @@ func TestPlainPromptsTakeOneMessage(t *testing.T) {
 	if _, err := p.IDs([]chat.Message{user, user, user}, ""); err == nil || !strings.Contains(err.Error(), "needs a template") {
 		t.Errorf("three messages: %v", err)
 	}
-	q, err := NewPrompter(r.Tokenizer, "chatml")
+	q, err := NewPrompter(r.Tokenizer, hf.Choice{Template: "chatml"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +338,7 @@ func TestPlainPromptsTakeOneMessage(t *testing.T) {
 	if !slices.Contains(q.Stops(), tiny.Vocab-1) {
 		t.Errorf("stops %v", q.Stops())
 	}
-	if _, err := NewPrompter(r.Tokenizer, "no such"); err == nil {
+	if _, err := NewPrompter(r.Tokenizer, hf.Choice{Template: "no such"}); err == nil {
 		t.Error("unknown template: no error")
 	}
 }

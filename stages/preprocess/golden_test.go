@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,37 +26,9 @@ type goldenCase struct {
 	Expected map[string]json.RawMessage `json:"expected"`
 }
 
-// pending says why a case stands aside until the capability it needs is built.
-func pending(c goldenCase, dir string) string {
-	p, err := paramsOf(c.Argv, dir)
-	tokenizerJSON := func() bool {
-		_, err := os.Stat(filepath.Join(p.Tokenizer.Path, "tokenizer.json"))
-		return err == nil
-	}
-	var what unsupported
-	switch {
-	case errors.As(err, &what):
-		return what.Error()
-	case err != nil || len(p.MergeGroupKeys) > 0:
-		return ""
-	case !tokenizerJSON():
-		return "SentencePiece tokenizers"
-	case c.Expect == "ok" && p.Style == "LlamaFactoryInstructionHandler":
-		return "mixing data sets"
-	case c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".parquet"), c.Expect == "ok" && strings.HasSuffix(p.Input[0].Path, ".arrow"):
-		return "columnar files"
-	}
-	return ""
-}
-
-// unsupported is an option of the reference that the stage does not have yet.
-type unsupported string
-
-func (u unsupported) Error() string { return "option " + string(u) }
-
 // paramsOf translates the reference's command line.
 func paramsOf(argv []string, dir string) (*Params, error) {
-	p := &Params{Style: "pretrain", OutputPrefix: "data", Compat: "rc3"}
+	p := &Params{Style: "pretrain", OutputPrefix: "data", Compat: "rc3", Seed: 1234}
 	ref := func(rel string) artifact.Ref {
 		return artifact.Ref{Path: filepath.Join(dir, filepath.FromSlash(rel)), Label: rel}
 	}
@@ -72,13 +44,33 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 		}
 		switch argv[i] {
 		case "--input":
+			if slices.Contains(argv, "--dataset-dir") {
+				p.Dataset = strings.Split(value, ",")
+			} else {
+				p.Input = []artifact.Ref{ref(value)}
+			}
+		case "--dataset-dir":
 			p.Input = []artifact.Ref{ref(value)}
+		case "--mix-strategy":
+			p.Mix = value
+		case "--interleave-probs":
+			for _, text := range strings.Split(value, ",") {
+				x, err := strconv.ParseFloat(text, 64)
+				if err != nil {
+					return nil, err
+				}
+				p.InterleaveProbs = append(p.InterleaveProbs, x)
+			}
 		case "--tokenizer-name-or-path":
 			p.Tokenizer = ref(value)
 		case "--tokenizer-type":
-			if value != "PretrainedFromHF" {
-				missing = unsupported(argv[i] + " " + value)
-			}
+			p.TokenizerType = value
+		case "--tokenizer-not-use-fast":
+			p.NotUseFast = true
+		case "--vocab-file":
+			p.VocabFile = ref(value)
+		case "--merge-file":
+			p.MergeFile = ref(value)
 		case "--handler-name":
 			p.Style = value
 		case "--prompt-type":
@@ -96,7 +88,7 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 			p.Pack = true
 		case "--merge-group-keys":
 			p.MergeGroupKeys = values
-		case "--seq-length", "--n-subs", "--workers":
+		case "--seq-length", "--n-subs", "--workers", "--max-samples", "--seed":
 			n, err := strconv.Atoi(value)
 			if err != nil {
 				return nil, err
@@ -106,6 +98,10 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 				p.SeqLength = n
 			case "--n-subs":
 				p.Subsets = n
+			case "--max-samples":
+				p.MaxSamples = int64(n)
+			case "--seed":
+				p.Seed = int64(n)
 			default:
 				p.Workers = n
 			}
@@ -126,7 +122,7 @@ func paramsOf(argv []string, dir string) (*Params, error) {
 				}
 			}
 		default:
-			missing = unsupported(argv[i])
+			missing = fmt.Errorf("option %s is not translated", argv[i])
 		}
 		i += len(values)
 	}
@@ -148,9 +144,6 @@ func TestGoldenPreprocess(t *testing.T) {
 			var c goldenCase
 			if err := json.Unmarshal(text, &c); err != nil {
 				t.Fatal(err)
-			}
-			if why := pending(c, dir); why != "" && goldens.Pending() {
-				t.Skip("pending: " + why)
 			}
 			got, err := runCase(t, c, dir)
 			if c.Expect == "error" {

@@ -16,8 +16,12 @@ import (
 // order, under PREFIX_KEY.
 func merge(ctx context.Context, p *Params, dir string) (corpus.Manifest, error) {
 	m := corpus.Manifest{Format: 1, Style: "merge", Prefix: p.OutputPrefix, EOD: -1, PAD: -1, Dropped: map[string]int64{}}
-	if p.Style != "" && p.Style != "pretrain" || p.Template != "" || p.Pack || p.SeqLength > 0 || len(p.JSONKeys) > 0 || p.Tokenizer.Given() {
+	if p.Style != "" && p.Style != "pretrain" || p.Template != "" || p.Pack || p.SeqLength > 0 || len(p.JSONKeys) > 0 || p.Tokenizer.Given() ||
+		len(p.Dataset) > 0 || p.MaxSamples > 0 || p.VocabFile.Given() || p.Learning != (Learning{}) {
 		return m, fault.New(fault.Recipe, "merge_group_keys joins indexes that exist: it goes with input and output_prefix only")
+	}
+	if len(p.Input) != 1 {
+		return m, fault.New(fault.Recipe, "merge_group_keys joins the token indexes of one folder, have %d inputs", len(p.Input))
 	}
 	for i, key := range p.MergeGroupKeys {
 		if key == "" || key != filepath.Base(key) || slices.Contains(p.MergeGroupKeys[:i], key) {
@@ -34,7 +38,7 @@ func merge(ctx context.Context, p *Params, dir string) (corpus.Manifest, error) 
 			return m, fault.New(fault.Data, "merge: no token index in %s has %q in its name", p.Input[0].Path, key)
 		}
 		name := p.OutputPrefix + "_" + key
-		w, err := corpus.Merge(filepath.Join(dir, name), inputs)
+		w, err := corpus.Merge(ctx, filepath.Join(dir, name), inputs)
 		if err != nil {
 			return m, err
 		}

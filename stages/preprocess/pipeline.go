@@ -3,9 +3,8 @@ package preprocess
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,27 +22,56 @@ const (
 	batchBytes   = 128 << 10
 	// columnsBy is the number of records by which every needed column must have shown up.
 	columnsBy = 1000
+	// maxExamples is how many reasons are told with an example.
+	maxExamples = 100
 )
 
 // batch is a stretch of the input on its way through the workers.
 type batch struct {
-	raw  []record.Raw
-	read int64 // bytes of all files read so far
+	items []item
+	begin int64 // records of the input before these
+	read  int64 // bytes of all files read so far
 
 	done    chan struct{} // closed when what follows is filled in
-	docs    []handler.Document
-	columns []string // seen in these records, in order
-	err     error    // of the record after docs
+	results []result
+	columns [][]string // by source, seen in these records, in order
+	err     error      // after the results
+}
+
+// result is what became of one record.
+type result struct {
+	doc    handler.Document
+	place  record.Place
+	source int
+	err    error // the record's; doc is empty
 }
 
 // pipeline reads, encodes and collects.
 type pipeline struct {
-	files   []string
-	options record.Options
-	handler handler.Handler
+	sources []*source
+	mix     *mixer
 	workers int
-	// collect takes the documents in input order; read is the number of bytes behind them.
-	collect func(docs []handler.Document, read int64) error
+	// tolerance leaves records out that are wrong; nil ends the run at the first.
+	tolerance *tolerance
+	// examples are the first records left out, by reason.
+	examples map[string]string
+	// seen are the columns of each source, once it is read.
+	seen [][]string
+	// from is what an earlier attempt has collected: nothing for a new one.
+	from collected
+	// collect takes the documents in input order, and how far the input is collected with them.
+	collect func(docs []handler.Document, so collected) error
+}
+
+// collected is how far the input has come, and what is known of it by there. The input is the same stream of records
+// whenever it is read.
+type collected struct {
+	Records  int64             `json:"records"`
+	Bytes    int64             `json:"bytes"`   // of the files, for progress
+	Counts   []int             `json:"counts"`  // records by source
+	Columns  [][]string        `json:"columns"` // seen, by source
+	Wrong    int               `json:"wrong"`   // records left out by tolerance
+	Examples map[string]string `json:"examples"`
 }
 
 // run works until the input ends. The reader owns both channels: jobs feeds the workers, order keeps
@@ -79,7 +107,7 @@ func (p *pipeline) run(ctx context.Context) error {
 		})
 	}
 	g.Go(func() error {
-		c := collector{files: p.files, needed: p.handler.Columns(), collect: p.collect}
+		c := newCollector(p)
 		for b := range order {
 			select {
 			case <-b.done:
@@ -98,108 +126,154 @@ func (p *pipeline) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// read cuts the files' records into batches.
+// read cuts the records into batches.
 func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
-	before := int64(0)
-	for _, path := range p.files {
-		n, err := p.readFile(ctx, path, before, emit)
-		if err != nil {
+	defer p.mix.close()
+	b, bytes := &batch{begin: p.from.Records}, 0
+	for skip := p.from.Records; ; {
+		it, err := p.mix.take(ctx)
+		if skip > 0 && err == nil {
+			skip--
+			continue
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !errors.Is(err, io.EOF):
+			// What came before the mistake is worked on first, so that the first mistake is the one reported.
+			b.err = err
+		case err == nil:
+			b.items = append(b.items, it)
+			bytes += it.raw.Size()
+		}
+		if err == nil && len(b.items) < batchRecords && bytes < batchBytes {
+			continue
+		}
+		b.read = p.mix.offset()
+		last := err != nil                                                                         // the end, or a mistake that the batch tells
+		next := &batch{begin: b.begin + int64(len(b.items)), items: make([]item, 0, len(b.items))} // the workers own b from here on
+		if err := emit(b); err != nil || last {
 			return err
 		}
-		before += n
-	}
-	return nil
-}
-
-func (p *pipeline) readFile(ctx context.Context, path string, before int64, emit func(*batch) error) (size int64, err error) {
-	f, err := record.Open(path, p.options)
-	if err != nil {
-		return 0, fault.Wrap(fault.Data, err)
-	}
-	defer f.Close()
-	b, bytes := &batch{}, 0
-	for {
-		raw, err := f.Next()
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				// What came before the mistake is worked on first, so that the first mistake is the one reported.
-				b.err = fault.Wrap(fault.Data, err)
-			}
-			b.read = before + f.Offset()
-			if len(b.raw) > 0 || b.err != nil {
-				failed := b.err != nil
-				if err := emit(b); err != nil {
-					return 0, err
-				}
-				if failed {
-					return 0, nil
-				}
-			}
-			return f.Offset(), nil
-		}
-		b.raw = append(b.raw, raw)
-		bytes += len(raw.JSON) + len(raw.Text)
-		for _, c := range raw.Cells {
-			bytes += len(c)
-		}
-		if len(b.raw) >= batchRecords || bytes >= batchBytes {
-			b.read = before + f.Offset()
-			if err := emit(b); err != nil {
-				return 0, err
-			}
-			b, bytes = &batch{}, 0
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
+		b, bytes = next, 0
 	}
 }
 
-// encode does a worker's part of a batch. A record that fails ends it.
+// encode does a worker's part of a batch. A record that must not fail ends it.
 func (p *pipeline) encode(b *batch) {
-	b.docs = make([]handler.Document, 0, len(b.raw))
-	for _, raw := range b.raw {
-		r, err := record.Decode(raw)
-		if err == nil {
-			for _, c := range r.Fields.Keys {
-				if !slices.Contains(b.columns, c) {
-					b.columns = append(b.columns, c)
-				}
-			}
-			var doc handler.Document
-			if doc, err = p.handler.Encode(r); err == nil {
-				b.docs = append(b.docs, doc)
-				continue
-			}
+	b.results = make([]result, 0, len(b.items))
+	b.columns = make([][]string, len(p.sources))
+	for i := range b.items {
+		doc, err := p.one(b, &b.items[i])
+		if err != nil && p.tolerance == nil {
+			b.err = fault.Wrap(fault.Data, err)
+			break
 		}
-		b.err = fault.Wrap(fault.Data, err)
-		break
+		b.results = append(b.results, result{doc, b.items[i].raw.Place, b.items[i].source, err})
 	}
-	b.raw = nil
+	b.items = nil
 }
+
+// one makes a document of a record.
+func (p *pipeline) one(b *batch, it *item) (doc handler.Document, err error) {
+	if it.err != nil {
+		return doc, it.err
+	}
+	s := p.sources[it.source]
+	r, looked := it.decoded, it.decoded.Fields != nil
+	if !looked {
+		if r, err = record.Decode(it.raw, s.options); err != nil {
+			return doc, err
+		}
+	}
+	seen := &b.columns[it.source]
+	for _, c := range r.Fields.Keys {
+		if !slices.Contains(*seen, c) {
+			*seen = append(*seen, c)
+		}
+	}
+	if !looked {
+		keep, err := s.change.Apply(r)
+		if err != nil {
+			return doc, err
+		}
+		if !keep {
+			return handler.Document{Dropped: filtered}, nil
+		}
+	}
+	return s.handler.Encode(r)
+}
+
+// filtered is the reason of what filter does not let through.
+const filtered = "filter"
 
 // collector hands documents on in order and watches for columns that never come.
 type collector struct {
-	files   []string
-	needed  []string
-	seen    []string
+	*pipeline
+	counts  []int // records by source
 	records int
-	collect func([]handler.Document, int64) error
+	docs    []handler.Document
+}
+
+func newCollector(p *pipeline) *collector {
+	c := &collector{pipeline: p, counts: make([]int, len(p.sources)), records: int(p.from.Records)}
+	p.seen = make([][]string, len(p.sources))
+	copy(p.seen, p.from.Columns)
+	copy(c.counts, p.from.Counts)
+	maps.Copy(p.examples, p.from.Examples)
+	if p.tolerance != nil {
+		p.tolerance.count = p.from.Wrong
+	}
+	return c
+}
+
+// state is what is collected with a batch; records behind one that ends the run are not.
+func (c *collector) state(b *batch) collected {
+	so := collected{Records: b.begin + int64(len(b.results)), Bytes: b.read, Counts: c.counts, Columns: c.seen, Examples: c.examples}
+	if c.tolerance != nil {
+		so.Wrong = c.tolerance.count
+	}
+	return so
 }
 
 func (c *collector) take(b *batch) error {
-	for _, name := range b.columns {
-		if !slices.Contains(c.seen, name) {
-			c.seen = append(c.seen, name)
+	for i, columns := range b.columns {
+		for _, name := range columns {
+			if !slices.Contains(c.seen[i], name) {
+				c.seen[i] = append(c.seen[i], name)
+			}
 		}
 	}
-	c.records += len(b.docs)
-	if c.records >= columnsBy || b.err != nil && len(c.seen) > 0 {
-		if err := c.missing(); err != nil {
-			return err
+	for _, r := range b.results {
+		c.counts[r.source]++
+	}
+	c.docs = c.docs[:0]
+	var stop error
+	for _, r := range b.results {
+		c.records++
+		example := r.place.String()
+		if r.err != nil {
+			if stop = c.tolerance.wrong(r.err, c.records); stop != nil {
+				break
+			}
+			r.doc, example = handler.Document{Dropped: record.Reason(r.err)}, r.err.Error()
+		}
+		if why := r.doc.Dropped; why != "" && c.examples[why] == "" && len(c.examples) < maxExamples {
+			c.examples[why] = example
+		}
+		c.docs = append(c.docs, r.doc)
+	}
+	for i := range c.sources {
+		if c.counts[i] >= columnsBy || b.err != nil || stop != nil {
+			if err := c.missing(i); err != nil {
+				return err
+			}
 		}
 	}
-	if err := c.collect(b.docs, b.read); err != nil {
+	if stop != nil {
+		return stop
+	}
+	if err := c.collect(c.docs, c.state(b)); err != nil {
 		return err
 	}
 	return b.err
@@ -207,38 +281,44 @@ func (c *collector) take(b *batch) error {
 
 func (c *collector) end() error {
 	if c.records == 0 {
-		return fault.New(fault.Data, "read input %s: no records", names(c.files))
+		return fault.New(fault.Data, "read input %s: no records", strings.Join(filesOf(c.sources), ", "))
 	}
-	return c.missing()
-}
-
-// names are files as messages call them.
-func names(files []string) string {
-	var out []string
-	for _, f := range files {
-		out = append(out, filepath.Base(f))
-	}
-	return strings.Join(out, ", ")
-}
-
-func (c *collector) missing() error {
-	for _, name := range c.needed {
-		if !slices.Contains(c.seen, name) {
-			return fault.New(fault.Data, "read input: no column %q; the columns are %s", name, strings.Join(c.seen, ", ")).
-				WithHint("map_keys (json_keys for style pretrain) names the columns to read; an empty name leaves one out")
+	for i := range c.sources {
+		if err := c.missing(i); err != nil {
+			return err
 		}
+	}
+	if c.tolerance != nil {
+		return c.tolerance.share(c.records, nil)
 	}
 	return nil
 }
 
-func totalSize(files []string) (int64, error) {
-	total := int64(0)
-	for _, f := range files {
-		info, err := os.Stat(f)
-		if err != nil {
-			return 0, fmt.Errorf("find input: %w", err)
+// filesOf are the files of sources as messages call them.
+func filesOf(sources []*source) []string {
+	var out []string
+	for _, s := range sources {
+		for _, f := range s.files {
+			out = append(out, filepath.Base(f))
 		}
-		total += info.Size()
 	}
-	return total, nil
+	return out
+}
+
+// missing finds a column that should have shown up by now. A source of which nothing was read is not judged.
+func (c *collector) missing(i int) error {
+	if len(c.seen[i]) == 0 {
+		return nil
+	}
+	for _, name := range c.sources[i].needed() {
+		if !slices.Contains(c.seen[i], name) {
+			what := ""
+			if len(c.sources) > 1 {
+				what = " " + c.sources[i].name
+			}
+			return fault.New(fault.Data, "read input%s: no column %q; the columns are %s", what, name, strings.Join(c.seen[i], ", ")).
+				WithHint("map_keys (json_keys for style pretrain) names the columns to read; an empty name leaves one out")
+		}
+	}
+	return nil
 }

@@ -320,17 +320,32 @@ func TestAFolderIsReadInNameOrderAndSaysWhatItLeavesOut(t *testing.T) {
 	put("c.jsonl", "\xef\xbb\xbf\n {\"text\": \"3\"}\n\n")
 	put("a.jsonl", `[{"text": "1"}, {"text": "]\"}"}]`)
 	put("b.jsonl.gz", `{"text": "2"}`)
-	put("x.txt", "no")
+	put("x.md", "no")
+	put("d.txt", "4\n5\n")
+	put("e.tsv", "other\ttext\n1\t6\n1\t\"7\t8\"\n")
+	if err := os.MkdirAll(filepath.Join(dir, "sub", ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put("sub/a.csv", "text\n\"9\n10\"\n")
+	put("sub/.git/a.csv", "text\nno\n")
 	p := Params{Style: "pretrain", Tokenizer: newTokenizer(t), Input: []artifact.Ref{{Path: dir}}}
 	out, m, err := run(t, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"1", "]\"}", "2", "3"}, texts(t, openTokenizer(t, p.Tokenizer), filepath.Join(out, "data_text_document"))); diff != "" {
+	if diff := cmp.Diff([]string{"1", "]\"}", "2", "3", "4", "5", "6", "7\t8"}, texts(t, openTokenizer(t, p.Tokenizer), filepath.Join(out, "data_text_document"))); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([][]string{{"a.jsonl", "b.jsonl.gz", "c.jsonl"}, {"x.txt"}}, [][]string{m.Files, m.LeftOut}); diff != "" {
+	if diff := cmp.Diff([][]string{{"a.jsonl", "b.jsonl.gz", "c.jsonl", "d.txt", "e.tsv"}, {"sub/", "x.md"}}, [][]string{m.Files, m.LeftOut}); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	// A pattern reaches folders below.
+	p.Input, p.Sources = nil, []Source{{Input: []artifact.Ref{{Path: dir}}, Files: "**/*.{csv,tsv}"}}
+	if out, m, err = run(t, p); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"6", "7\t8", "9\n10"}, texts(t, openTokenizer(t, p.Tokenizer), filepath.Join(out, "data_text_document"))); diff != "" {
+		t.Errorf("documents of the pattern (-want +got):\n%s", diff)
 	}
 }
 
@@ -352,8 +367,8 @@ func TestMistakesInTheInputAreNamedWithFileAndLine(t *testing.T) {
 		{"a short row", "data.csv", "id,text\n1,a\n2\n", "data.csv:3: 1 cells, the header has 2 columns"},
 		{"a long row", "data.csv", "id,text\n1,a\n2,b,c\n", "data.csv:3: 3 cells, the header has 2 columns"},
 		{"an open quote", "data.csv", "id,text\n1,a\n2,\"b\n", "data.csv:3: the quoted cell has no end"},
-		{"an unknown format", "data.xml", "", "data.xml: unknown format .xml, want .jsonl, .json, .txt or .csv (or one of them with .gz or .zst)"},
-		{"a columnar file", "data.parquet", "", "data.parquet: .parquet files are not read: export the data as JSON lines (.jsonl)"},
+		{"an unknown format", "data.xml", "", "data.xml: unknown format .xml, want .jsonl, .json, .txt, .csv, .tsv, .parquet or .arrow (all but .parquet also with .gz or .zst)"},
+		{"a columnar file", "data.parquet", "", "read data.parquet: no Parquet file: it is too short"},
 		{"a damaged archive", "data.jsonl.gz", "x", "open input: data.jsonl.gz: unexpected EOF"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -409,8 +424,10 @@ func TestParametersThatMeanNothingAreRefused(t *testing.T) {
 		"json_keys means nothing with style general":                            {Style: "general", JSONKeys: []string{"a"}},
 		"map_keys means nothing with style pretrain":                            {Style: "pretrain", MapKeys: map[string]string{"a": "b"}},
 		`map_keys: unknown key "prompts", want history, prompt, query, `:        {Style: "alpaca", Template: "qwen", MapKeys: map[string]string{"prompts": "b"}},
-		`tags: unknown tag "role", want role_tag, content_tag, `:                {Style: "sharegpt", Template: "qwen", Tags: map[string]string{"role": "b"}},
+		`tags: unknown tag "role", want assistant_tag, `:                        {Style: "sharegpt", Template: "qwen", Tags: map[string]string{"role": "b"}},
 		"pack needs seq_length":                                                 {Style: "alpaca", Template: "qwen", Pack: true},
+		"split_sentences means nothing with style alpaca":                       {Style: "alpaca", Template: "qwen", Sentences: Sentences{SplitSentences: true}},
+		"keep_newlines means nothing without split_sentences":                   {Style: "pretrain", Sentences: Sentences{KeepNewlines: true}},
 		"pack means nothing with style pretrain":                                {Style: "pretrain", Pack: true, SeqLength: 8},
 		"on_long drop needs seq_length":                                         {Style: "pretrain", OnLong: "drop"},
 		"on_long drop cannot be had with compat rc3":                            {Style: "pretrain", OnLong: "drop", SeqLength: 8, Compat: "rc3"},
@@ -473,7 +490,9 @@ func TestTypeOfIDsFollowsTheVocabularyWhenAsked(t *testing.T) {
 	}
 }
 
-func BenchmarkStage(b *testing.B) {
+func BenchmarkStage(b *testing.B) { benchmark(b, func(*Params) {}) }
+
+func benchmark(b *testing.B, change func(*Params)) {
 	var records strings.Builder
 	words := strings.Fields("the quick brown fox jumps over a lazy dog while three men count stones by the river and write down the level of water")
 	for i := range 4000 {
@@ -489,6 +508,7 @@ func BenchmarkStage(b *testing.B) {
 	if path := os.Getenv("BELAY_BENCH_RECORDS"); path != "" {
 		p.Input = []artifact.Ref{{Path: path}}
 	}
+	change(&p)
 	info, err := os.Stat(p.Input[0].Path)
 	if err != nil {
 		b.Fatal(err)

@@ -1,7 +1,9 @@
 package preprocess
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/belay-ml/belay/stages/corpus"
@@ -11,17 +13,28 @@ import (
 // sink writes documents in the order they come.
 type sink interface {
 	add(doc handler.Document) error
+	// mark makes what was added safe on the disk, to go on from.
+	mark() (written, error)
+	// size is how many ids were written.
+	size() int64
 	// close ends the output and says what was written.
-	close() ([]corpus.IndexSummary, error)
-	// abort removes what is not closed.
+	close(ctx context.Context) ([]corpus.IndexSummary, error)
+	// abort closes what is open; what lies in the working directory stays.
 	abort()
+}
+
+// written is what a sink has in the working directory.
+type written struct {
+	Marks []corpus.Mark      `json:"marks"`
+	Rows  []handler.Document `json:"rows,omitempty"` // waiting to be written
 }
 
 // target is where a sink writes and by which rules.
 type target struct {
 	dir, prefix string
-	work        string // for spooled samples
+	work        string // where output waits for its end
 	fields      []string
+	level       string // "document", or "sentence"
 	instruction bool
 	dtype       corpus.DType
 	limit       int // longest sample, 0 for none
@@ -36,7 +49,7 @@ func (t *target) name(field string) string {
 	if t.instruction {
 		return corpus.FieldPrefix(t.prefix, field)
 	}
-	return t.prefix + "_" + field + "_document"
+	return t.prefix + "_" + field + "_" + t.level
 }
 
 // writers is one writer a field.
@@ -45,16 +58,38 @@ type writers struct {
 	all   []*corpus.Writer
 }
 
-func (t *target) create(dir string, name func(string) string) (w writers, err error) {
-	for _, f := range t.fields {
-		one, err := corpus.Create(filepath.Join(dir, name(f)), t.dtype)
+// open makes writers into dir whose output waits in the working directory, or takes them up again where they were.
+func (t *target) open(dir string, names []string, dtype corpus.DType, from *written) (w writers, err error) {
+	if from != nil && len(from.Marks) != len(names) {
+		return w, fmt.Errorf("resume: %d marks for %d indexes", len(from.Marks), len(names))
+	}
+	if err := os.MkdirAll(t.work, 0o755); err != nil {
+		return w, fmt.Errorf("write samples: %w", err)
+	}
+	for i, name := range names {
+		o := corpus.Options{DType: dtype, Work: t.work}
+		var one *corpus.Writer
+		if from == nil {
+			one, err = corpus.New(filepath.Join(dir, name), o)
+		} else {
+			one, err = corpus.Resume(filepath.Join(dir, name), o, from.Marks[i])
+		}
 		if err != nil {
 			w.abort()
 			return w, err
 		}
-		w.names, w.all = append(w.names, name(f)), append(w.all, one)
+		w.names, w.all = append(w.names, name), append(w.all, one)
 	}
 	return w, nil
+}
+
+// outputs opens the writers of the fields.
+func (t *target) outputs(from *written) (writers, error) {
+	var names []string
+	for _, f := range t.fields {
+		names = append(names, t.name(f))
+	}
+	return t.open(t.dir, names, t.dtype, from)
 }
 
 func (w *writers) abort() {
@@ -63,10 +98,33 @@ func (w *writers) abort() {
 	}
 }
 
-func (w *writers) close() ([]corpus.IndexSummary, error) {
+func (w *writers) size() int64 {
+	n := int64(0)
+	for _, one := range w.all {
+		n += one.Tokens()
+	}
+	return n
+}
+
+func (w *writers) mark() (out written, err error) {
+	for _, one := range w.all {
+		m, err := one.Mark()
+		if err != nil {
+			return out, err
+		}
+		out.Marks = append(out.Marks, m)
+	}
+	return out, nil
+}
+
+func (w *writers) close(ctx context.Context) ([]corpus.IndexSummary, error) {
 	var out []corpus.IndexSummary
 	for i, one := range w.all {
-		if err := one.Close(); err != nil {
+		err := ctx.Err()
+		if err == nil {
+			err = one.Close()
+		}
+		if err != nil {
 			w.abort()
 			return nil, err
 		}
@@ -118,7 +176,7 @@ func (t *target) fit(doc handler.Document) bool {
 		t.stats.drop(fmt.Sprintf("no answer within seq_length %d", t.limit))
 		return false
 	}
-	t.stats.truncated++
+	t.stats.Truncated++
 	for _, field := range doc.Sequences {
 		for k, ids := range field {
 			field[k] = ids[:min(len(ids), t.limit)]
@@ -149,8 +207,8 @@ type plainSink struct {
 	writers
 }
 
-func newPlainSink(t *target) (*plainSink, error) {
-	w, err := t.create(t.dir, t.name)
+func newPlainSink(t *target, from *written) (*plainSink, error) {
+	w, err := t.outputs(from)
 	return &plainSink{t, w}, err
 }
 

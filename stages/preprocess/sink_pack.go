@@ -1,8 +1,8 @@
 package preprocess
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/belay-ml/belay/engine/fault"
@@ -11,45 +11,24 @@ import (
 )
 
 // packSink spools samples and writes them in packs when all are known. The spool is a pair of token
-// indexes, ids and labels, in the working directory.
+// indexes, ids and labels, in the working directory, in which a document is a record.
 type packSink struct {
 	*target
 	compat bool
-	spool  [2]*corpus.Writer
+	writers
 	opened []*corpus.Index
-
-	lengths []int32
-	rows    []int32 // row of each sample, when there are several subsets
-	row     int32
 }
 
-var spoolNames = [2]string{"spool_ids", "spool_labels"}
-
-func newPackSink(t *target, compat bool) (*packSink, error) {
-	s := &packSink{target: t, compat: compat}
-	if err := os.MkdirAll(t.work, 0o755); err != nil {
+func newPackSink(t *target, compat bool, from *written) (*packSink, error) {
+	w, err := t.open(t.work, []string{"spool_ids", "spool_labels"}, corpus.I32, from)
+	if err != nil {
 		return nil, fmt.Errorf("spool samples: %w", err)
 	}
-	for i, name := range spoolNames {
-		w, err := corpus.Create(filepath.Join(t.work, name), corpus.I32)
-		if err != nil {
-			s.abort()
-			return nil, fmt.Errorf("spool samples: %w", err)
-		}
-		s.spool[i] = w
-	}
-	return s, nil
+	return &packSink{target: t, compat: compat, writers: w}, nil
 }
 
 func (s *packSink) abort() {
-	for i, w := range s.spool {
-		if w != nil {
-			w.Abort()
-		}
-		for _, ext := range []string{".bin", ".idx"} {
-			os.Remove(filepath.Join(s.work, spoolNames[i]+ext))
-		}
-	}
+	s.writers.abort()
 	for _, x := range s.opened {
 		x.Close()
 	}
@@ -57,153 +36,162 @@ func (s *packSink) abort() {
 }
 
 func (s *packSink) add(doc handler.Document) error {
-	row := s.row
-	s.row++
-	if !s.compat && !s.fit(doc) {
-		return nil
-	}
-	for k, ids := range doc.Sequences[0] {
-		labels := doc.Sequences[2][k]
-		if s.compat {
-			switch {
-			case len(ids) > s.limit:
-				s.stats.drop(fmt.Sprintf("longer than seq_length %d", s.limit))
-				continue
-			case len(ids) == s.limit:
-				return fault.New(fault.Data, "pack record %d: a sample has exactly seq_length (%d) tokens, and the reference never ends on one", row+1, s.limit).
-					WithHint("leave compat out, or change seq_length")
+	row := s.all[0].Documents()
+	if s.compat || s.fit(doc) {
+		for k, ids := range doc.Sequences[0] {
+			if err := s.spool(row, ids, doc.Sequences[2][k]); err != nil {
+				return err
 			}
 		}
-		s.stats.add(ids, labels)
-		if err := s.spool[0].Add(ids); err != nil {
-			return err
+	}
+	for _, w := range s.all {
+		w.EndDocument()
+	}
+	return nil
+}
+
+// spool writes one sample of a record.
+func (s *packSink) spool(row int, ids, labels []int32) error {
+	if s.compat {
+		switch {
+		case len(ids) > s.limit:
+			s.stats.drop(fmt.Sprintf("longer than seq_length %d", s.limit))
+			return nil
+		case len(ids) == s.limit:
+			return fault.New(fault.Data, "pack record %d: a sample has exactly seq_length (%d) tokens, and the reference never ends on one", row+1, s.limit).
+				WithHint("leave compat out, or change seq_length")
 		}
-		if err := s.spool[1].Add(labels); err != nil {
-			return err
-		}
-		s.lengths = append(s.lengths, int32(len(ids)))
-		if s.subsets > 1 {
-			s.rows = append(s.rows, row)
+	}
+	s.stats.add(ids, labels)
+	for i, what := range [][]int32{ids, labels} {
+		if err := s.all[i].Add(what); err != nil {
+			return fmt.Errorf("spool samples: %w", err)
 		}
 	}
 	return nil
 }
 
-func (s *packSink) close() (out []corpus.IndexSummary, err error) {
-	defer s.abort() // of the spool, once it is read
-	groups, err := s.groups()
-	if err != nil {
-		return nil, err
+func (s *packSink) close(ctx context.Context) (out []corpus.IndexSummary, err error) {
+	defer s.abort()
+	if _, err := s.writers.close(ctx); err != nil {
+		return nil, fmt.Errorf("spool samples: %w", err)
 	}
-	for i, w := range s.spool {
-		if err := w.Close(); err != nil {
-			return nil, fmt.Errorf("spool samples: %w", err)
-		}
-		x, err := corpus.Open(filepath.Join(s.work, spoolNames[i]))
+	for _, name := range s.names {
+		x, err := corpus.Open(filepath.Join(s.work, name))
 		if err != nil {
 			return nil, fmt.Errorf("spool samples: %w", err)
 		}
 		s.opened = append(s.opened, x)
 	}
-	w, err := s.create(s.dir, s.name)
+	groups, err := s.groups()
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.outputs(nil)
 	if err != nil {
 		return nil, err
 	}
 	defer w.abort()
-	var lengths *corpus.Writer
 	if !s.compat {
-		if lengths, err = corpus.Create(corpus.LengthsPrefix(filepath.Join(s.dir, s.prefix)), corpus.I32); err != nil {
+		lengths, err := s.open(s.dir, []string{corpus.LengthsPrefix(s.prefix)}, corpus.I32, nil)
+		if err != nil {
 			return nil, err
 		}
-		defer lengths.Abort()
+		w.names, w.all = append(w.names, lengths.names...), append(w.all, lengths.all...)
 	}
 	capacity := s.limit
 	if s.compat {
 		capacity--
 	}
+	p := packer{packSink: s, to: w}
 	for _, g := range groups {
-		packs, err := corpus.Packs(s.lengths[g[0]:g[1]], capacity)
+		packs, err := corpus.Packs(g[1]-g[0], func(i int) int { return s.opened[0].Len(g[0] + i) }, capacity)
 		if err != nil {
 			return nil, err
 		}
-		for _, pack := range packs {
-			for i := range pack {
-				pack[i] += int32(g[0])
+		for pack := range packs {
+			if err := ctx.Err(); err != nil {
+				return nil, err
 			}
-			if err := s.write(&w, lengths, pack); err != nil {
+			if err := p.write(pack, g[0]); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if out, err = w.close(); err != nil || lengths == nil {
-		return out, err
-	}
-	if err := lengths.Close(); err != nil {
-		return nil, err
-	}
-	return append(out, summary(corpus.LengthsPrefix(s.prefix), lengths)), nil
+	return w.close(ctx)
 }
 
-// groups are the ranges of samples that are packed apart: the rows in n_subs equal parts, and those
+// groups are the ranges of samples that are packed apart: the records in n_subs equal parts, and those
 // that are left over.
 func (s *packSink) groups() ([][2]int, error) {
+	spool := s.opened[0]
 	if s.subsets <= 1 {
-		return [][2]int{{0, len(s.lengths)}}, nil
+		return [][2]int{{0, spool.Sequences()}}, nil
 	}
-	gap := s.row / int32(s.subsets)
+	rows := spool.Documents()
+	gap := rows / s.subsets
 	if gap == 0 {
-		return nil, fault.New(fault.Data, "pack: n_subs %d is more than the %d records", s.subsets, s.row)
+		return nil, fault.New(fault.Data, "pack: n_subs %d is more than the %d records", s.subsets, rows)
 	}
 	var out [][2]int
-	for from, at := int32(0), 0; from < s.row; from += gap {
-		to := at
-		for to < len(s.rows) && s.rows[to] < from+gap {
-			to++
-		}
-		out = append(out, [2]int{at, to})
-		at = to
+	for from := 0; from < rows; from += gap {
+		first, _ := spool.Document(from)
+		_, end := spool.Document(min(from+gap, rows) - 1)
+		out = append(out, [2]int{first, end})
 	}
 	return out, nil
 }
 
-// write writes one pack, filled up to the limit. The reference copies the ids into mask and labels too.
-func (s *packSink) write(w *writers, lengths *corpus.Writer, pack []int32) (err error) {
-	ids, labels := make([]int32, 0, s.limit), make([]int32, 0, s.limit)
-	var sizes []int32
+// forgetEvery is how many ids are read of the spool before its memory is given back.
+const forgetEvery = 2 << 20
+
+// packer writes packs; it keeps its rows from one to the next.
+type packer struct {
+	*packSink
+	to                         writers
+	read                       int // ids, since the spool's memory was given back
+	ids, labels, mask, lengths []int32
+}
+
+// write writes a pack of samples, numbered from first, filled up to the limit. The reference copies the ids into mask
+// and labels too.
+func (p *packer) write(pack []int32, first int) (err error) {
+	p.ids, p.labels, p.mask, p.lengths = p.ids[:0], p.labels[:0], p.mask[:0], p.lengths[:0]
 	for _, i := range pack {
-		if ids, err = s.opened[0].Append(ids, int(i)); err != nil {
+		at := len(p.ids)
+		if p.ids, err = p.opened[0].Append(p.ids, first+int(i)); err != nil {
 			return err
 		}
-		if labels, err = s.opened[1].Append(labels, int(i)); err != nil {
+		if p.labels, err = p.opened[1].Append(p.labels, first+int(i)); err != nil {
 			return err
 		}
-		sizes = append(sizes, s.lengths[i])
+		p.lengths = append(p.lengths, int32(len(p.ids)-at))
 	}
-	n := len(ids)
-	mask := make([]int32, n, s.limit)
-	for i := range mask {
-		mask[i] = 1
+	// Packs read all over the spool: without this its pages would count as this process's memory.
+	if p.read += len(p.ids); p.read >= forgetEvery {
+		p.opened[0].Forget()
+		p.opened[1].Forget()
+		p.read = 0
 	}
-	pad, padMask := s.pad, int32(0)
-	if s.compat {
-		mask, labels = append(mask[:0], ids...), append(labels[:0], ids...)
+	for range p.ids {
+		p.mask = append(p.mask, 1)
+	}
+	pad, padMask := p.pad, int32(0)
+	if p.compat {
+		p.mask, p.labels = append(p.mask[:0], p.ids...), append(p.labels[:0], p.ids...)
 		pad, padMask = 0, 1
 	}
-	for len(ids) < s.limit {
-		ids, mask, labels = append(ids, pad), append(mask, padMask), append(labels, corpus.Ignored)
+	for len(p.ids) < p.limit {
+		p.ids, p.mask, p.labels = append(p.ids, pad), append(p.mask, padMask), append(p.labels, corpus.Ignored)
 	}
-	for f, row := range [][]int32{ids, mask, labels} {
-		if err := w.all[f].Add(row); err != nil {
+	for f, row := range [][]int32{p.ids, p.mask, p.labels, p.lengths} {
+		if f == len(p.to.all) {
+			break // the reference has no lengths
+		}
+		if err := p.to.all[f].Add(row); err != nil {
 			return err
 		}
-		w.all[f].EndDocument()
+		p.to.all[f].EndDocument()
 	}
-	if lengths == nil {
-		return nil
-	}
-	if err := lengths.Add(sizes); err != nil {
-		return err
-	}
-	lengths.EndDocument()
 	return nil
 }

@@ -1,6 +1,8 @@
 package preprocess
 
 import (
+	"context"
+
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
@@ -16,9 +18,19 @@ type rc3Sink struct {
 	rows []handler.Document
 }
 
-func newRC3Sink(t *target) (*rc3Sink, error) {
-	w, err := t.create(t.dir, t.name)
-	return &rc3Sink{target: t, writers: w}, err
+func newRC3Sink(t *target, from *written) (*rc3Sink, error) {
+	w, err := t.outputs(from)
+	s := &rc3Sink{target: t, writers: w}
+	if from != nil {
+		s.rows = from.Rows
+	}
+	return s, err
+}
+
+func (s *rc3Sink) mark() (written, error) {
+	out, err := s.writers.mark()
+	out.Rows = s.rows
+	return out, err
 }
 
 func (s *rc3Sink) add(doc handler.Document) error {
@@ -72,9 +84,9 @@ func (s *rc3Sink) flush() error {
 	return nil
 }
 
-func (s *rc3Sink) close() ([]corpus.IndexSummary, error) {
+func (s *rc3Sink) close(ctx context.Context) ([]corpus.IndexSummary, error) {
 	if err := s.flush(); err != nil {
 		return nil, err
 	}
-	return s.writers.close()
+	return s.writers.close(ctx)
 }

@@ -13,59 +13,78 @@ const (
 	lengthCells = 1 << 16 // lengths above it share the last cell
 )
 
-// stats counts what goes by. It belongs to the collector.
+// stats counts what goes by. It belongs to the collector, and goes into checkpoints.
 type stats struct {
 	tokenizer tok.Tokenizer
-	records   int64
-	samples   int64
-	tokens    int64
-	trained   int64
-	truncated int64
-	dropped   map[string]int64
-	counts    []int64 // by id
-	lengths   []int64 // samples by length
-	longest   int
-	shortest  int
-	sample    []corpus.Piece
+
+	Records   int64            `json:"records"`
+	Samples   int64            `json:"samples"`
+	Tokens    int64            `json:"tokens"`
+	Trained   int64            `json:"trained"`
+	Truncated int64            `json:"truncated"`
+	Dropped   map[string]int64 `json:"dropped"`
+	Counts    []int64          `json:"counts"`  // by id
+	Lengths   []int64          `json:"lengths"` // samples by length
+	Longest   int              `json:"longest"`
+	Shortest  int              `json:"shortest"`
+	Sample    []corpus.Piece   `json:"sample"`
 }
 
 func newStats(t tok.Tokenizer) *stats {
-	return &stats{tokenizer: t, dropped: map[string]int64{}, counts: make([]int64, t.VocabSize()), lengths: make([]int64, 256)}
+	s := &stats{tokenizer: t}
+	s.restore(&stats{})
+	return s
 }
 
-func (s *stats) drop(reason string) { s.dropped[reason]++ }
+// restore takes the counts of a checkpoint.
+func (s *stats) restore(from *stats) {
+	t := s.tokenizer
+	*s = *from
+	s.tokenizer = t
+	if s.Dropped == nil {
+		s.Dropped = map[string]int64{}
+	}
+	if n := t.VocabSize(); len(s.Counts) < n {
+		s.Counts = append(s.Counts, make([]int64, n-len(s.Counts))...)
+	}
+	if n := 256; len(s.Lengths) < n {
+		s.Lengths = append(s.Lengths, make([]int64, n-len(s.Lengths))...)
+	}
+}
+
+func (s *stats) drop(reason string) { s.Dropped[reason]++ }
 
 // add counts one sample; labels are nil for running text.
 func (s *stats) add(ids, labels []int32) {
 	n := len(ids)
-	if s.samples == 0 || n < s.shortest {
-		s.shortest = n
+	if s.Samples == 0 || n < s.Shortest {
+		s.Shortest = n
 	}
-	s.longest = max(s.longest, n)
-	s.samples++
-	s.tokens += int64(n)
+	s.Longest = max(s.Longest, n)
+	s.Samples++
+	s.Tokens += int64(n)
 	cell := min(n, lengthCells-1)
-	for cell >= len(s.lengths) {
-		s.lengths = append(s.lengths, make([]int64, len(s.lengths))...)
+	for cell >= len(s.Lengths) {
+		s.Lengths = append(s.Lengths, make([]int64, len(s.Lengths))...)
 	}
-	s.lengths[cell]++
+	s.Lengths[cell]++
 	for _, id := range ids {
-		for int(id) >= len(s.counts) {
-			s.counts = append(s.counts, 0)
+		for int(id) >= len(s.Counts) {
+			s.Counts = append(s.Counts, 0)
 		}
 		if id >= 0 {
-			s.counts[id]++
+			s.Counts[id]++
 		}
 	}
 	if labels == nil {
-		s.trained += int64(n)
+		s.Trained += int64(n)
 	}
 	for _, l := range labels {
 		if l >= 0 {
-			s.trained++
+			s.Trained++
 		}
 	}
-	if s.sample == nil {
+	if s.Sample == nil {
 		s.render(ids, labels)
 	}
 }
@@ -74,31 +93,31 @@ func (s *stats) add(ids, labels []int32) {
 func (s *stats) render(ids, labels []int32) {
 	ids = ids[:min(len(ids), sampleIDs)]
 	learned := func(i int) bool { return labels == nil || i < len(labels) && labels[i] >= 0 }
-	s.sample = []corpus.Piece{}
+	s.Sample = []corpus.Piece{}
 	for from := 0; from < len(ids); {
 		to := from + 1
 		for to < len(ids) && learned(to) == learned(from) {
 			to++
 		}
-		s.sample = append(s.sample, corpus.Piece{Text: s.tokenizer.Decode(ids[from:to], false), IDs: to - from, Trained: learned(from)})
+		s.Sample = append(s.Sample, corpus.Piece{Text: s.tokenizer.Decode(ids[from:to], false), IDs: to - from, Trained: learned(from)})
 		from = to
 	}
 }
 
 func (s *stats) lengthSummary() corpus.LengthSummary {
-	l := corpus.LengthSummary{Shortest: s.shortest, Longest: s.longest}
-	if s.samples == 0 {
+	l := corpus.LengthSummary{Shortest: s.Shortest, Longest: s.Longest}
+	if s.Samples == 0 {
 		return l
 	}
-	l.Mean = float64(s.tokens*100/s.samples) / 100
+	l.Mean = float64(s.Tokens*100/s.Samples) / 100
 	at := func(share int64) int {
 		seen := int64(0)
-		for n, c := range s.lengths {
-			if seen += c; seen*100 > s.samples*share {
+		for n, c := range s.Lengths {
+			if seen += c; seen*100 > s.Samples*share {
 				return n
 			}
 		}
-		return s.longest
+		return s.Longest
 	}
 	l.Median, l.P90 = at(50), at(90)
 	return l
@@ -106,7 +125,7 @@ func (s *stats) lengthSummary() corpus.LengthSummary {
 
 func (s *stats) tokenSummary() corpus.TokenSummary {
 	t := corpus.TokenSummary{Top: []corpus.TokenCount{}}
-	for id, n := range s.counts {
+	for id, n := range s.Counts {
 		if n == 0 {
 			continue
 		}

@@ -83,10 +83,11 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if most := meta.Config.MaxPositions; most > 0 && p.SeqLength > most {
 		in.Events.Warn(fmt.Sprintf("seq_length %d is beyond the %d positions that the model was made for", p.SeqLength, most), nil)
 	}
-	data, err := newSamples(p, index, meta.Config.EOS)
+	data, err := newSamples(p, index, meta.Config.EOS, filepath.Join(in.Work, "maps"))
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
+	defer data.close()
 	j := trainer.Job{
 		Model: model, Meta: meta, Data: data, Hyper: p.Hyper, Layout: p.Layout, SeqLen: p.SeqLength,
 		Work: in.Work, Events: in.Events, Version: version,

@@ -18,9 +18,10 @@ type samples struct {
 	input decoder.Input
 }
 
-func newSamples(p *Params, index *corpus.Index, eos []int32) (*samples, error) {
+// newSamples builds the maps of the data set, or finds them in cache, a folder.
+func newSamples(p *Params, index *corpus.Index, eos []int32, cache string) (*samples, error) {
 	parts, err := corpus.NewGPT(index, corpus.GPTConfig{
-		Split: p.Split, Samples: [3]int64{p.Hyper.Samples(), 0, 0}, SeqLength: p.SeqLength, Seed: uint32(p.Seed),
+		Split: p.Split, Samples: [3]int64{p.Hyper.Samples(), 0, 0}, SeqLength: p.SeqLength, Seed: uint32(p.Seed), Cache: cache,
 	})
 	if err != nil {
 		return nil, err
@@ -35,12 +36,15 @@ func newSamples(p *Params, index *corpus.Index, eos []int32) (*samples, error) {
 	}
 	if p.EOD < 0 && !s.plain {
 		if len(eos) == 0 {
+			s.close()
 			return nil, fault.New(fault.Recipe, "reset_position_ids, reset_attention_mask and eod_mask_loss need to know which id ends a document: set eod_token")
 		}
 		s.layout.EOD = eos[0]
 	}
 	return s, nil
 }
+
+func (s *samples) close() { s.set.Close() }
 
 // Describe is one line for the log.
 func (s *samples) Describe() string {

@@ -19,7 +19,10 @@ func preprocess(l *launch) []*foreign.Job {
 		}
 	}
 	j.Lift = []string{"seq_length", "template"}
-	if f := l.take("input"); f != nil {
+	j.Needs = []string{"input"}
+	if style.text() == "LlamaFactoryInstructionHandler" {
+		namedSets(l, j)
+	} else if f := l.take("input"); f != nil {
 		j.Settings = append(j.Settings, f.reads("input", "data"))
 	}
 	if f := l.take("tokenizer_name_or_path"); f != nil {
@@ -37,20 +40,48 @@ func preprocess(l *launch) []*foreign.Job {
 			l.drop(f, "how the files' names begin is not known: they begin with data")
 		}
 	}
-	if f := l.take("tokenizer_type"); f != nil {
-		why := "the tokenizer is recognised by its files"
-		if t := f.text(); t != "" && t != "PretrainedFromHF" {
-			why = "only tokenizers of Hugging Face directories are read"
+	for _, name := range []string{"vocab_file", "merge_file"} {
+		if f := l.take(name); f != nil {
+			j.Settings = append(j.Settings, f.reads(name, name))
 		}
-		l.drop(f, why)
 	}
-	l.rest(j,
-		group{"the tokenizer is recognised by its files", "tokenizer_not_use_fast tokenizer_model vocab_file merge_file"},
-		group{"it changes no byte of the result", "log_interval cache_dir overwrite_cache streaming dataset_impl datasets interval pad_vocab_size_to make_vocab_size_divisible_by"},
-		group{"sets are not mixed by name: input takes a list of files", "dataset_dir max_samples mix_strategy interleave_probs hf_datasets_params seed"},
-		group{"texts are not cut at sentences", "split_sentences keep_newlines"},
-	)
+	if f := l.take("tokenizer_type"); f != nil {
+		if f.text() == "PretrainedFromHF" {
+			l.drop(f, "the tokenizer is recognised by its files")
+		} else {
+			j.Settings = append(j.Settings, f.setting("tokenizer_type"))
+		}
+	}
+	for _, name := range []string{"log_interval", "interval", "cache_dir", "overwrite_cache", "streaming", "dataset_impl", "datasets", "pad_vocab_size_to", "make_vocab_size_divisible_by"} {
+		if f := l.take(name); f != nil {
+			l.drop(f, "it changes no byte of the result")
+		}
+	}
+	for _, name := range []string{"dataset_dir", "hf_datasets_params"} {
+		if f := l.take(name); f != nil {
+			l.drop(f, "belay reads files: name them in input or sources")
+		}
+	}
+	l.rest(j, group{"the tokenizer is recognised by its files", "tokenizer_model"})
 	return []*foreign.Job{j}
+}
+
+// namedSets reads the sets of a dataset_info.json: --input lists their names, --dataset-dir is the folder.
+func namedSets(l *launch, j *foreign.Job) {
+	if f := l.take("dataset_dir"); f != nil {
+		j.Settings = append(j.Settings, f.reads("input", "data"))
+	}
+	for _, name := range [][2]string{{"input", "dataset"}, {"interleave_probs", "interleave_probs"}} {
+		f := l.take(name[0])
+		if f == nil {
+			continue
+		}
+		s := f.setting(name[1])
+		if s.Open == "" {
+			s.Texts = strings.Split(f.text(), ",")
+		}
+		j.Settings = append(j.Settings, s)
+	}
 }
 
 // convert is convert_ckpt.py.

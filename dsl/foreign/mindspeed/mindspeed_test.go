@@ -81,7 +81,7 @@ func TestWhatIsLeftSaysWhy(t *testing.T) {
 		{"a flag given twice", "python pretrain_gpt.py --load a --load b", "--load a: given again at a.sh:1:33"},
 		{"arguments of the script", "python pretrain_gpt.py --bf16 \"$@\"", "$@ : arguments that only a run"},
 		{"an argument without a flag", "python pretrain_gpt.py x --bf16", "x : an argument without a flag before it"},
-		{"another tokenizer", "python preprocess_data.py --tokenizer-type GPT2BPETokenizer", "--tokenizer-type GPT2BPETokenizer: only tokenizers of Hugging Face"},
+		{"the usual tokenizer", "python preprocess_data.py --tokenizer-type PretrainedFromHF", "--tokenizer-type PretrainedFromHF: the tokenizer is recognised"},
 		{"preferences", "python posttrain_gpt.py --stage dpo", "posttrain_gpt.py : no stage trains by --stage dpo"},
 		{"another program", "python train_ppo.py --load x", "python train_ppo.py --load x : no stage does this"},
 		{"another script", "source env.sh", "source env.sh : another script is not read"},

@@ -60,6 +60,12 @@ type evalParams struct {
 	Labels      []string                `yaml:"labels"`
 	Tags        map[string]string       `yaml:"tags"`
 	Extra       map[string]artifact.Ref `yaml:"extra"`
+	Parts       []part                  `yaml:"parts"`
+}
+
+type part struct {
+	Input  []artifact.Ref `yaml:"input" required:"true" kind:"metrics,files"`
+	Weight float64        `yaml:"weight" default:"1" min:"0"`
 }
 
 type commandParams struct {

@@ -3,7 +3,7 @@
 //
 // # Value
 //
-// A value is nil, bool, string, Number, []any or *Object.
+// A value is nil, bool, string, Number, []any or *Object; one from other formats than JSON may be Opaque.
 //
 //	bytes -> Parse -> value -> Dump -> text as Python writes it
 //

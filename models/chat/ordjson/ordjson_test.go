@@ -1,7 +1,10 @@
 package ordjson
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -28,6 +31,18 @@ func TestDumpWritesAsPythonDoes(t *testing.T) {
 	}
 }
 
+func TestIndentWritesAsPythonDoes(t *testing.T) {
+	t.Parallel()
+	v, err := Parse([]byte(`{"a":[],"b":{},"c":[1,{"d":null}],"é":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "{\n    \"a\": [],\n    \"b\": {},\n    \"c\": [\n        1,\n        {\n            \"d\": null\n        }\n    ],\n    \"é\": \"x\"\n}"
+	if diff := cmp.Diff(want, Indent(v)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestMistakesAreNamedWithTheirByte(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
@@ -48,6 +63,44 @@ func TestMistakesAreNamedWithTheirByte(t *testing.T) {
 		if _, err := Parse([]byte(in)); err == nil || err.Error() != want {
 			t.Errorf("%.20q: error %v, want %q", in, err, want)
 		}
+		if _, err := ParseOwned([]byte(in), false); err == nil || err.Error() != want {
+			t.Errorf("%.20q, owned: error %v, want %q", in, err, want)
+		}
+	}
+}
+
+func TestTextsOfEveryLengthComeOut(t *testing.T) {
+	t.Parallel()
+	for _, piece := range []string{"a", "é", "好", "😀", "\\n", "x\\u00e9"} {
+		for n := range 20 {
+			for _, tail := range []string{"", "b", "é", "1234567"} {
+				in := `{"k": "` + strings.Repeat(piece, n) + tail + `", "l":"` + tail + `"}`
+				var want map[string]string
+				if err := json.Unmarshal([]byte(in), &want); err != nil {
+					t.Fatal(err)
+				}
+				for _, parse := range []func([]byte) (any, error){Parse, func(b []byte) (any, error) { return ParseOwned(b, false) }} {
+					v, err := parse([]byte(in))
+					if err != nil {
+						t.Fatalf("%s: %v", in, err)
+					}
+					if diff := cmp.Diff([]any{want["k"], want["l"]}, v.(*Object).Values); diff != "" {
+						t.Fatalf("%s: %s", in, diff)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestKeysMayStandTwiceOnlyWhereTheLastCounts(t *testing.T) {
+	t.Parallel()
+	in := []byte(`{"a": 1, "b": {"c": 1, "c": 2}}`)
+	if _, err := ParseOwned(in, true); err != nil {
+		t.Error(err)
+	}
+	if _, err := ParseOwned(in, false); !errors.Is(err, ErrTwice) || err.Error() != `byte 23: key "c" stands twice in the object` {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -57,8 +110,15 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := Parse(data)
+		owned, errOwned := ParseOwned(bytes.Clone(data), true)
+		if fmt.Sprint(err) != fmt.Sprint(errOwned) {
+			t.Fatalf("%q: %v, and %v when owned", data, err, errOwned)
+		}
 		if err != nil {
 			return
+		}
+		if Dump(v) != Dump(owned) {
+			t.Fatalf("%q became %q, and %q when owned", data, Dump(v), Dump(owned))
 		}
 		if !json.Valid(data) {
 			t.Fatalf("accepted, and encoding/json does not: %q", data)

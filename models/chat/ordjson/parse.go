@@ -1,29 +1,57 @@
 package ordjson
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // maxDepth bounds nesting, so that no input can exhaust the stack.
 const maxDepth = 512
 
+// What an Error may be about besides the grammar.
+var (
+	ErrTwice     = errors.New("a key stands twice")
+	ErrSurrogate = errors.New("half of a surrogate pair")
+)
+
+// usualKeys is how many keys an object is thought to have.
+const usualKeys = 4
+
 // Error is a place where a text is not JSON.
 type Error struct {
 	Offset int // byte offset in the input
 	Reason string
+	Kind   error // ErrTwice, ErrSurrogate or nil
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("byte %d: %s", e.Offset, e.Reason) }
 
+// Unwrap is the error's kind.
+func (e *Error) Unwrap() error { return e.Kind }
+
 // Parse reads one value that fills data.
 func Parse(data []byte) (any, error) {
-	v, n, err := ParsePrefix(data)
+	return parse(parser{data: data, text: string(data), repeats: true})
+}
+
+// ParseOwned reads one value that fills data, which must not change any more: texts without escapes share its
+// memory. A key that stands twice in an object is an error, unless the last one may count.
+func ParseOwned(data []byte, repeats bool) (any, error) {
+	return parse(parser{data: data, text: unsafe.String(unsafe.SliceData(data), len(data)), repeats: repeats, valid: utf8.Valid(data)})
+}
+
+func parse(p parser) (any, error) {
+	p.space()
+	v, err := p.value(0)
 	if err != nil {
 		return nil, err
 	}
-	if p := (parser{data: data, at: n}); p.space() < len(data) {
+	if p.space() < len(p.data) {
 		return nil, p.errorf("text after the value: %s", p.here())
 	}
 	return v, nil
@@ -31,7 +59,7 @@ func Parse(data []byte) (any, error) {
 
 // ParsePrefix reads the value that data begins with and says how many bytes it took.
 func ParsePrefix(data []byte) (v any, n int, err error) {
-	p := parser{data: data}
+	p := parser{data: data, repeats: true}
 	p.space()
 	if v, err = p.value(0); err != nil {
 		return nil, p.at, err
@@ -40,8 +68,19 @@ func ParsePrefix(data []byte) (v any, n int, err error) {
 }
 
 type parser struct {
-	data []byte
-	at   int
+	data    []byte
+	text    string // the same bytes, for texts to share; "" makes texts of their own
+	at      int
+	repeats bool // the last value of a key counts
+	valid   bool // all of it is known to be UTF-8
+}
+
+// cut is a piece of the input as a text.
+func (p *parser) cut(from, to int) string {
+	if p.text != "" {
+		return p.text[from:to]
+	}
+	return string(p.data[from:to])
 }
 
 func (p *parser) errorf(format string, args ...any) error {
@@ -85,7 +124,7 @@ func (p *parser) value(depth int) (any, error) {
 	case c == '[':
 		return p.list(depth)
 	case c == '"':
-		return p.text()
+		return p.quoted()
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number()
 	}
@@ -119,9 +158,13 @@ func (p *parser) object(depth int) (any, error) {
 		if p.space(); p.at >= len(p.data) || p.data[p.at] != '"' {
 			return nil, p.errorf("want a key in quotes, have %s", p.here())
 		}
-		key, err := p.text()
+		start := p.at
+		key, err := p.quoted()
 		if err != nil {
 			return nil, err
+		}
+		if !p.repeats && o.find(key) >= 0 {
+			return nil, &Error{Offset: start, Reason: fmt.Sprintf("key %q stands twice in the object", key), Kind: ErrTwice}
 		}
 		if p.space(); p.at >= len(p.data) || p.data[p.at] != ':' {
 			return nil, p.errorf("want a colon after key %q, have %s", key, p.here())
@@ -131,6 +174,9 @@ func (p *parser) object(depth int) (any, error) {
 		v, err := p.value(depth + 1)
 		if err != nil {
 			return nil, err
+		}
+		if o.Keys == nil {
+			o.Keys, o.Values = make([]string, 0, usualKeys), make([]any, 0, usualKeys)
 		}
 		o.Set(key, v)
 		more, err := p.next('}')
@@ -208,25 +254,33 @@ func (p *parser) number() (any, error) {
 			return nil, p.errorf("want a digit, have %s", p.here())
 		}
 	}
-	return Number(p.data[from:p.at]), nil
+	return Number(p.cut(from, p.at)), nil
 }
 
-// text reads a string. Texts without escapes are copied in one piece.
-func (p *parser) text() (string, error) {
+// quoted reads a text. One without escapes is cut out of the input in one piece.
+func (p *parser) quoted() (string, error) {
 	open := p.at
 	p.at++
 	var out []byte
 	from := p.at
-	for p.at < len(p.data) {
+	for {
+		p.plain()
+		if p.at >= len(p.data) {
+			return "", p.errorf("the text that opens at byte %d has no end", open)
+		}
 		switch c := p.data[p.at]; {
 		case c == '"':
-			s := p.data[from:p.at]
+			end := p.at
 			p.at++
 			if out == nil {
-				return string(s), nil
+				return p.cut(from, end), nil
 			}
-			return string(append(out, s...)), nil
+			out = append(out, p.data[from:end]...)
+			return unsafe.String(unsafe.SliceData(out), len(out)), nil
 		case c == '\\':
+			if out == nil {
+				out = make([]byte, 0, p.length(from))
+			}
 			out = append(out, p.data[from:p.at]...)
 			r, err := p.escape()
 			if err != nil {
@@ -236,8 +290,6 @@ func (p *parser) text() (string, error) {
 			from = p.at
 		case c < 0x20:
 			return "", p.errorf("control character %#02x in a text, want it escaped", c)
-		case c < utf8.RuneSelf:
-			p.at++
 		default:
 			r, size := utf8.DecodeRune(p.data[p.at:])
 			if r == utf8.RuneError && size == 1 {
@@ -246,7 +298,48 @@ func (p *parser) text() (string, error) {
 			p.at += size
 		}
 	}
-	return "", p.errorf("the text that opens at byte %d has no end", open)
+}
+
+// length is how many bytes the text that begins at a place has before its escapes are read.
+func (p *parser) length(from int) int {
+	at := p.at
+	defer func() { p.at = at }()
+	for p.at < len(p.data) && p.data[p.at] != '"' {
+		if p.data[p.at] == '\\' {
+			p.at++
+		}
+		p.at = min(p.at+1, len(p.data))
+		p.plain()
+	}
+	return p.at - from
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// plain passes what stands for itself, eight bytes at a time: a byte has its high bit set in one of the terms when it is
+// a quote, a backslash, below space or, where UTF-8 is still to be checked, above ASCII. Terms of bytes above ASCII mean
+// nothing; borrows go no further than from a byte that is found to the next.
+func (p *parser) plain() {
+	at, data := p.at, p.data
+	for ; at+8 <= len(data); at += 8 {
+		w := binary.LittleEndian.Uint64(data[at:])
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		found := ((w - ones*0x20) | (quote - ones) | (slash - ones)) &^ w & highs
+		if !p.valid {
+			found |= w & highs
+		}
+		if found != 0 {
+			p.at = at + bits.TrailingZeros64(found)/8
+			return
+		}
+	}
+	for at < len(data) && data[at] >= 0x20 && (data[at] < utf8.RuneSelf || p.valid) && data[at] != '"' && data[at] != '\\' {
+		at++
+	}
+	p.at = at
 }
 
 func (p *parser) escape() (rune, error) {
@@ -292,8 +385,7 @@ func (p *parser) escape() (rune, error) {
 			return full, nil
 		}
 	}
-	p.at = start
-	return 0, p.errorf("escape \\u%04x is half of a surrogate pair", r)
+	return 0, &Error{Offset: start, Reason: fmt.Sprintf("escape \\u%04x is half of a surrogate pair", r), Kind: ErrSurrogate}
 }
 
 func (p *parser) hex4() (rune, error) {

@@ -3,6 +3,9 @@ package ordjson
 // Number is a number as it was spelled.
 type Number string
 
+// Opaque is a value of another format that JSON has no form for, named as messages call it: "binary data".
+type Opaque string
+
 // Object is an object with its keys in order.
 type Object struct {
 	Keys   []string
@@ -56,7 +59,7 @@ func (o *Object) find(key string) int {
 
 // TypeName says what a value is, for messages.
 func TypeName(v any) string {
-	switch v.(type) {
+	switch v := v.(type) {
 	case nil:
 		return "null"
 	case bool:
@@ -69,6 +72,8 @@ func TypeName(v any) string {
 		return "a list"
 	case *Object:
 		return "an object"
+	case Opaque:
+		return string(v)
 	}
 	return "something else"
 }

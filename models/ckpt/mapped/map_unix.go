@@ -13,3 +13,5 @@ func mapFile(f *os.File, size int) ([]byte, error) {
 }
 
 func unmapFile(view []byte) error { return unix.Munmap(view) }
+
+func forget(view []byte) { _ = unix.Madvise(view, unix.MADV_DONTNEED) }

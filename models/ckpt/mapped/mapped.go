@@ -64,6 +64,13 @@ func (m *File) Range(off, n int64) ([]byte, error) {
 	return buf, nil
 }
 
+// Forget gives back the memory of pages that were read; ranges stay valid, and are read again when they are looked at.
+func (m *File) Forget() {
+	if m.view != nil {
+		forget(m.view)
+	}
+}
+
 // ReadAt reads from the file as io.ReaderAt does.
 func (m *File) ReadAt(p []byte, off int64) (int, error) {
 	if m.view == nil {

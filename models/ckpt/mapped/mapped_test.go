@@ -23,6 +23,10 @@ func TestMappedAndReadRangesAreTheSame(t *testing.T) {
 		if err != nil || !bytes.Equal(b, data[3:7]) {
 			t.Errorf("%s: %q %v", name, b, err)
 		}
+		b, err = f.Range(0, 4)
+		if f.Forget(); err != nil || !bytes.Equal(b, data[:4]) {
+			t.Errorf("%s: a range reads %q %v after Forget", name, b, err)
+		}
 		if b, err := f.Range(10, 0); err != nil || len(b) != 0 {
 			t.Errorf("%s: empty range at the end: %q %v", name, b, err)
 		}

@@ -47,6 +47,39 @@ func OpenVocab(dir string) (*Tokenizer, error) {
 	return t, err
 }
 
+// endOfText ends documents in GPT-2's vocabulary.
+const endOfText = "<|endoftext|>"
+
+// OpenGPT2 reads a vocab.json and a merges.txt by their paths, as Megatron's GPT2BPETokenizer does: no text is taken
+// for a special token, and eos is <|endoftext|>.
+func OpenGPT2(vocabPath, mergesPath string) (*Tokenizer, error) {
+	var files [2][]byte
+	for i, path := range []string{vocabPath, mergesPath} {
+		data, err := config.Read(filepath.Dir(path), filepath.Base(path))
+		if err == nil && data == nil {
+			err = fmt.Errorf("open tokenizer: there is no file %s", path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		files[i] = data
+	}
+	data, err := fromMerges(files[0], files[1], nil, byteLevel(true))
+	if err != nil {
+		return nil, fmt.Errorf("open tokenizer %s: %w", vocabPath, err)
+	}
+	t, err := parse(data, &config.Config{Class: "GPT2Tokenizer"})
+	if err != nil {
+		return nil, fmt.Errorf("open tokenizer %s and %s: %w", vocabPath, mergesPath, err)
+	}
+	id, ok := t.ID(endOfText)
+	if !ok {
+		return nil, fmt.Errorf("open tokenizer %s: it has no token %s", vocabPath, endOfText)
+	}
+	t.roles.EOS = id
+	return t, nil
+}
+
 func openFile(dir, file string, read func(*config.Config) ([]byte, error)) (*Tokenizer, error) {
 	c, err := config.Open(dir)
 	if err != nil {
@@ -114,6 +147,15 @@ func fromVocab(dir, class string) ([]byte, error) {
 		return nil, fmt.Errorf("open tokenizer %s: %s of tokenizer_class %q cannot be read without %s: "+
 			"write it with save_pretrained of transformers' AutoTokenizer", dir, vocabFile, class, tokenizerFile)
 	}
+	out, err := fromMerges(vocab, text, normalizer, pre)
+	if err != nil {
+		return nil, fmt.Errorf("open tokenizer %s: %w", filepath.Join(dir, vocabFile), err)
+	}
+	return out, nil
+}
+
+// fromMerges writes a vocabulary and a list of merges as tokenizer.json.
+func fromMerges(vocab, text []byte, normalizer, pre any) ([]byte, error) {
 	merges := []string{}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimRight(line, "\r\n")
@@ -121,12 +163,8 @@ func fromVocab(dir, class string) ([]byte, error) {
 			merges = append(merges, line)
 		}
 	}
-	out, err := plain(object{
+	return plain(object{
 		{"normalizer", normalizer}, {"pre_tokenizer", pre}, {"decoder", byteLevel(true)},
 		{"model", object{{"type", "BPE"}, {"vocab", json.RawMessage(bytes.TrimSpace(vocab))}, {"merges", merges}}},
 	})
-	if err != nil {
-		return nil, fmt.Errorf("open tokenizer %s: %w", filepath.Join(dir, vocabFile), err)
-	}
-	return out, nil
 }

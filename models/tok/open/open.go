@@ -32,6 +32,11 @@ func Slow(dir string) (tok.Tokenizer, error) {
 	return made(hfjson.OpenJSON(dir))
 }
 
+// GPT2 opens vocab.json and merges.txt as Megatron does for tokenizer_type GPT2BPETokenizer.
+func GPT2(vocabPath, mergesPath string) (tok.Tokenizer, error) {
+	return made(hfjson.OpenGPT2(vocabPath, mergesPath))
+}
+
 // made keeps a nil pointer from becoming an interface that is not nil.
 func made[T tok.Tokenizer](t T, err error) (tok.Tokenizer, error) {
 	if err != nil {

@@ -23,6 +23,8 @@ func All() []Kind {
 		mossKind(),
 		mossMultiTurnKind(),
 		leetcodeKind(),
+		stackOverflowKind(),
+		llamafactoryKind(),
 	}
 }
 
@@ -34,12 +36,6 @@ func Lookup(name string) (Kind, error) {
 			return k, nil
 		}
 		styles = append(styles, k.Style)
-	}
-	switch name {
-	case "StackOverflowPythonPretrainHandler":
-		return Kind{}, fmt.Errorf("style %s: this handler fails on every record in the reference: join the columns to one text and use style pretrain", name)
-	case "LlamaFactoryInstructionHandler":
-		return Kind{}, fmt.Errorf("style %s: mixing the sets of a dataset_info.json is not supported: preprocess each with style alpaca or sharegpt, and merge them with merge_group_keys", name)
 	}
 	return Kind{}, fmt.Errorf("%w %q: want %s (or the reference's handler name)", ErrUnknown, name, strings.Join(styles, ", "))
 }

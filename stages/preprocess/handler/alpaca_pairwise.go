@@ -3,65 +3,72 @@ package handler
 import (
 	"fmt"
 
-	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/stages/preprocess/record"
 )
 
 func alpacaPairwiseKind() Kind {
 	return Kind{
 		Style: "alpaca_pairwise", Reference: "AlpacaStylePairwiseHandler",
-		Doc:       "records of prompt, chosen and rejected, for preference training",
+		Doc:       "records of prompt, chosen and rejected, with optional query, history and system, for preference training",
 		Templated: true, Instruction: true, Pairs: true,
 		New: func(o Options) (Handler, error) {
-			m, err := o.mapColumns(mapping{"prompt": "prompt", "chosen": "chosen", "rejected": "rejected", "history": "", "system": "system"})
-			return alpacaPairwise{o, m}, err
+			columns := map[string]string{"prompt": "prompt", "chosen": "chosen", "rejected": "rejected", "history": "", "system": "system"}
+			if !o.Compat {
+				columns["query"] = "" // the reference has none
+			}
+			m, err := o.mapColumns(columns, "history", "system")
+			return alpacaPairwise{newEncoder(o), m}, err
 		},
 	}
 }
 
 // alpacaPairwise reads a question with a better and a worse answer.
 type alpacaPairwise struct {
-	Options
+	*encoder
 	columns mapping
 }
 
-func (h alpacaPairwise) Fields() []string { return pairFields }
+func (h alpacaPairwise) Fields() []string   { return pairFields }
+func (h alpacaPairwise) Optional() []string { return h.columns.optional() }
 func (h alpacaPairwise) Columns() []string {
-	return h.columns.columns("prompt", "chosen", "rejected", "history", "system")
+	return h.columns.columns("prompt", "query", "chosen", "rejected", "history", "system")
 }
 
 func (h alpacaPairwise) Encode(r record.Record) (Document, error) {
-	var c conversation
-	prompt, err := h.columns.text(r, "prompt")
-	if err != nil {
-		return Document{}, err
+	return h.converse(r, h.read, h.encodePair)
+}
+
+func (h alpacaPairwise) read(r record.Record, c *conversation) (why string, err error) {
+	if why, err = h.columns.alpaca(r, c, h.Compat); err != nil || why != "" {
+		return why, err
 	}
-	if c.system, err = h.columns.text(r, "system"); err != nil {
-		return Document{}, err
+	return h.respond(r, c)
+}
+
+// respond adds the two answers.
+func (h alpacaPairwise) respond(r record.Record, c *conversation) (why string, err error) {
+	asked := len(c.messages)
+	var chosen, rejected int
+	if c.messages, chosen, err = answers(c.messages, r, h.columns.column["chosen"]); err != nil {
+		return "", err
 	}
-	if h.columns["history"] != "" && !h.Compat {
-		if c.prompt, err = history(r, h.columns["history"]); err != nil {
-			return Document{}, err
+	if c.messages, rejected, err = answers(c.messages, r, h.columns.column["rejected"]); err != nil {
+		return "", err
+	}
+	if chosen == 0 || rejected == 0 {
+		return "no chosen or no rejected response", nil
+	}
+	second := asked + chosen // where the rejected ones begin
+	if chosen > 1 || rejected > 1 {
+		if !h.Compat || rejected < 2 {
+			return "", fmt.Errorf("%s: %d chosen and %d rejected responses, want one of each", r.Place, chosen, rejected)
 		}
+		second++ // the reference takes the first chosen and the second rejected one
 	}
-	c.prompt = append(c.prompt, chat.Message{Role: chat.User, Content: prompt})
-	chosen, err := answers(r, h.columns["chosen"])
-	if err != nil {
-		return Document{}, err
+	c.messages = append(c.messages[:asked+1], c.messages[second])
+	c.answers = 2
+	if !h.Compat && (c.messages[asked].Content == "" || c.messages[asked+1].Content == "") {
+		return "no chosen or no rejected response", nil
 	}
-	rejected, err := answers(r, h.columns["rejected"])
-	if err != nil {
-		return Document{}, err
-	}
-	if len(chosen) == 0 || len(rejected) == 0 {
-		return dropped("no chosen or no rejected response"), nil
-	}
-	if len(chosen) > 1 || len(rejected) > 1 {
-		if !h.Compat || len(rejected) < 2 {
-			return Document{}, fmt.Errorf("%s: %d chosen and %d rejected responses, want one of each", r.Place, len(chosen), len(rejected))
-		}
-		rejected = rejected[1:] // the reference takes the first chosen and the second rejected
-	}
-	c.answers = []chat.Message{chosen[0], rejected[0]}
-	return h.encodePair(r, c)
+	return "", nil
 }

@@ -10,19 +10,31 @@ func alpacaPretrainKind() Kind {
 	return Kind{
 		Style: "alpaca_pretrain", Reference: "AlpacaPretrainHandler",
 		Doc: "records of instruction, input and output as running text",
-		New: func(o Options) (Handler, error) { return alpacaPretrain{o}, nil },
+		New: func(o Options) (Handler, error) { return alpacaPretrain{newEncoder(o)}, nil },
 	}
 }
 
 // alpacaPretrain writes a fixed dialogue text around each record.
-type alpacaPretrain struct{ Options }
+type alpacaPretrain struct{ *encoder }
 
-func (alpacaPretrain) Fields() []string  { return []string{"text"} }
-func (alpacaPretrain) Columns() []string { return []string{"instruction", "input", "output"} }
+func (alpacaPretrain) Fields() []string { return []string{"text"} }
+func (h alpacaPretrain) Optional() []string {
+	if h.Compat {
+		return nil
+	}
+	return []string{"input"}
+}
+
+func (h alpacaPretrain) Columns() []string {
+	if h.Compat {
+		return []string{"instruction", "input", "output"}
+	}
+	return []string{"instruction", "output"}
+}
 
 func (h alpacaPretrain) Encode(r record.Record) (Document, error) {
 	var text [3]string
-	for i, c := range h.Columns() {
+	for i, c := range []string{"instruction", "input", "output"} {
 		s, ok, err := r.Text(c)
 		if err != nil {
 			return Document{}, err
@@ -33,7 +45,7 @@ func (h alpacaPretrain) Encode(r record.Record) (Document, error) {
 		text[i] = s
 	}
 	if !h.Compat && text[2] == "" {
-		return dropped("no response"), nil
+		return Document{Dropped: "no response"}, nil
 	}
 	middle := "\n\n### Input:\n" + text[1]
 	switch {
@@ -46,5 +58,5 @@ func (h alpacaPretrain) Encode(r record.Record) (Document, error) {
 	full := "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions." +
 		"USER: Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n" + text[0] +
 		middle + "\n\n### Response: ASSISTANT: " + text[2]
-	return Document{Sequences: [][][]int32{{h.encode(full)}}}, nil
+	return Document{Sequences: [][][]int32{h.encode(full)}}, nil
 }

@@ -12,12 +12,12 @@ func belleKind() Kind {
 		Style: "belle", Reference: "BelleMultiTurnInstructionHandler",
 		Doc:         "an instruction that holds Human: and Assistant: turns, and the output of the last, under fixed headings",
 		Instruction: true,
-		New:         func(o Options) (Handler, error) { return belle{o}, nil },
+		New:         func(o Options) (Handler, error) { return belle{newEncoder(o)}, nil },
 	}
 }
 
 // belle reads rounds out of one text.
-type belle struct{ Options }
+type belle struct{ *encoder }
 
 func (belle) Fields() []string  { return instructionFields }
 func (belle) Columns() []string { return []string{"instruction", "output"} }
@@ -25,9 +25,11 @@ func (belle) Columns() []string { return []string{"instruction", "output"} }
 func (h belle) Encode(r record.Record) (Document, error) {
 	text, why, err := h.texts(r, h.Columns())
 	if err != nil || why != "" {
-		return dropped("%s", why), err
+		return Document{Dropped: why}, err
 	}
-	var messages []chat.Message
+	w := h.take()
+	defer h.give(w)
+	messages := w.messages[:0]
 	for _, part := range strings.Split(text[0], "Human:") {
 		if strings.TrimSpace(part) == "" {
 			continue
@@ -46,8 +48,10 @@ func (h belle) Encode(r record.Record) (Document, error) {
 		messages = messages[:n-1]
 	}
 	if len(messages) == 0 && !h.Compat {
-		return dropped("no prompt"), nil
+		return Document{Dropped: "no prompt"}, nil
 	}
 	messages = append(messages, chat.Message{Role: chat.Assistant, Content: strings.TrimSpace(text[1])})
-	return sample(h.end(h.headings(messages))), nil
+	w.messages = messages
+	ids, n := h.headings(w, messages)
+	return h.sample(ids, learnAfter(ids, n)), nil
 }

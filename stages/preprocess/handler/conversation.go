@@ -7,67 +7,88 @@ import (
 	"github.com/belay-ml/belay/stages/preprocess/record"
 )
 
-// conversation is a record in the common form: prompt of an odd number of messages, and its answers.
+// conversation is a record in the common form: the messages of the prompt, an odd number, and behind
+// them the answers.
 type conversation struct {
-	prompt, answers []chat.Message
-	system, tools   string
+	messages      []chat.Message
+	answers       int
+	system, tools string
 }
+
+// prompt are the messages before the answers.
+func (c *conversation) prompt() []chat.Message { return c.messages[:len(c.messages)-c.answers] }
 
 // valid says whether it is one question and n answers.
-func (c conversation) valid(n int) bool { return len(c.prompt)%2 == 1 && len(c.answers) == n }
+func (c *conversation) valid(n int) bool { return len(c.prompt())%2 == 1 && c.answers == n }
 
 // emptyExchange is what the reference trains on in place of a record that is none.
-var emptyExchange = [2]chat.Message{{Role: chat.User}, {Role: chat.Assistant}}
+var emptyExchange = [3]chat.Message{{Role: chat.User}, {Role: chat.Assistant}, {Role: chat.Assistant}}
 
-// encodeOne makes the training sample of a conversation.
-func (o Options) encodeOne(r record.Record, c conversation) (Document, error) {
-	messages := append(c.prompt[:len(c.prompt):len(c.prompt)], c.answers...)
-	if !c.valid(1) {
-		if !o.Compat {
-			return dropped("%d responses, want 1", len(c.answers)), nil
-		}
-		messages = emptyExchange[:]
+// converse encodes what read makes of a record, unless that has a reason to leave it out.
+func (e *encoder) converse(
+	r record.Record, read func(record.Record, *conversation) (why string, err error), encode func(record.Record, *conversation, *work) (Document, error),
+) (Document, error) {
+	w := e.take()
+	defer e.give(w)
+	c := &w.conversation
+	c.messages = c.messages[:0]
+	switch why, err := read(r, c); {
+	case err != nil:
+		return Document{}, err
+	case why != "":
+		return Document{Dropped: why}, nil
 	}
-	turns, err := o.Template.Encode(messages, c.system, c.tools)
-	if err != nil {
-		return Document{}, fmt.Errorf("%s: %w", r.Place, err)
-	}
-	return sample(o.end(o.Template.Flatten(turns))), nil
+	return encode(r, c, w)
 }
 
-// encodePair makes the chosen and the rejected sample; only the last answer of each is learned.
-func (o Options) encodePair(r record.Record, c conversation) (Document, error) {
-	if !c.valid(2) {
-		if !o.Compat {
-			return dropped("%d responses, want a chosen and a rejected one", len(c.answers)), nil
+// encodeOne makes the training sample of a conversation.
+func (e *encoder) encodeOne(r record.Record, c *conversation, w *work) (Document, error) {
+	messages := c.messages
+	if !c.valid(1) {
+		if !e.Compat {
+			return dropped("%d responses, want 1", c.answers), nil
 		}
-		c.prompt, c.answers = emptyExchange[:1], []chat.Message{emptyExchange[1], emptyExchange[1]}
+		messages = emptyExchange[:2]
 	}
-	var doc Document
-	for _, answer := range c.answers {
-		turns, err := o.Template.Encode(append(c.prompt[:len(c.prompt):len(c.prompt)], answer), c.system, c.tools)
-		if err != nil {
-			return doc, fmt.Errorf("%s: %w", r.Place, err)
-		}
-		ids, labels := o.end(o.lastTurn(turns))
-		doc.Sequences = append(doc.Sequences, [][]int32{ids}, [][]int32{ones(len(ids))}, [][]int32{labels})
+	d := &w.dialogue
+	if err := e.Template.Encode(d, messages, c.system, c.tools); err != nil {
+		return Document{}, fmt.Errorf("%s: %w", r.Place, err)
 	}
+	e.finish(d)
+	doc := e.sample(d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, e.Learn) })
+	doc.Cut = d.Cut
 	return doc, nil
 }
 
-func (o Options) lastTurn(turns []chat.Turn) (ids, labels []int32) {
-	for _, t := range turns {
-		ids = append(append(ids, t.Source...), t.Target...)
+// finish ends the document, unless the answer is cut, and so has no end to learn, or fills the limit.
+func (e *encoder) finish(d *chat.Dialogue) {
+	if limit := e.Template.Room(); !d.Cut && (limit == 0 || len(d.IDs) < limit) {
+		d.IDs = e.end(d.IDs)
 	}
-	answer := turns[len(turns)-1].Target
-	for range len(ids) - len(answer) {
-		labels = append(labels, chat.Ignored)
+}
+
+// encodePair makes the chosen and the rejected sample; only the last answer of each is learned.
+func (e *encoder) encodePair(r record.Record, c *conversation, w *work) (Document, error) {
+	messages := c.messages
+	if !c.valid(2) {
+		if !e.Compat {
+			return dropped("%d responses, want a chosen and a rejected one", c.answers), nil
+		}
+		messages = append(c.messages[:0], emptyExchange[:]...)
 	}
-	labels = append(labels, answer...)
-	if o.Template.Template().EfficientEOS {
-		ids, labels = append(ids, o.Template.EOS()), append(labels, o.Template.EOS())
+	var doc Document
+	last := len(messages) - 2 // where the chosen answer stands, and then the rejected one
+	d := &w.dialogue
+	for i := range 2 {
+		messages[last] = messages[last+i]
+		if err := e.Template.Encode(d, messages[:last+1], c.system, c.tools); err != nil {
+			return doc, fmt.Errorf("%s: %w", r.Place, err)
+		}
+		e.finish(d)
+		ids, mask, labels := e.sequences(d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, chat.LastAnswer) })
+		doc.Sequences = append(doc.Sequences, [][]int32{ids}, [][]int32{mask}, [][]int32{labels})
 	}
-	return ids, labels
+	return doc, nil
 }
 
 var pairFields = []string{

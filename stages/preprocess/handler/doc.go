@@ -8,16 +8,21 @@
 // # Handler
 //
 // A Handler says which columns it reads and which parallel fields it writes, and encodes a Record to a
-// Document. It has no state that changes, so many goroutines may share it.
+// Document. It has no state that changes, so many goroutines may share it. encoder is what the handlers
+// have in common: the memory of one Encode is kept for the next, and a document is two allocations.
 //
-//	record -> Handler.Encode -> Document{field -> sequences}, or a reason to leave the record out
+//	record -> Handler.Encode -> conversation -> chat.Dialogue -> Document{field -> sequences}, or a reason to leave the record out
+//
+// # Columns
+//
+// A mapping finds the columns by their roles. What a style cannot do without is in Columns; query, history,
+// system and tools are in Optional, and read where the data has a column of that name.
 //
 // # Compat
 //
 // With Options.Compat a handler reproduces what RC3 writes, its defects included; where RC3 stops, so
-// does the handler. Without it every deviation is on purpose: mapped history is used, an end of
-// document that is there already is not doubled, records without an answer are left out with a
-// reason, and prompts are masked by where the answer was put rather than by searching for a heading.
+// does the handler. TestDefects lists them one by one, with what belay makes of the record and what
+// compat keeps.
 //
 // # Adding a handler
 //

@@ -1,9 +1,11 @@
 package handler
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/stages/preprocess/record"
 )
 
 // The fixed text of the handlers that take no template: headings for each message.
@@ -13,38 +15,73 @@ const (
 	headingAnswer = "### Response:"
 )
 
-// headings encodes messages under headings as one text; labels keep the last answer only. What
-// belongs to the prompt is counted by tokenizing the prompt alone, as in the reference.
-func (o Options) headings(messages []chat.Message) (ids, labels []int32) {
-	var text strings.Builder
-	text.WriteString("\n" + headingSystem + "\n")
-	prompt := ""
+// headings encodes messages under headings as one text, and says how many of the first ids are not
+// learned: those before the last answer.
+func (e *encoder) headings(w *work, messages []chat.Message) (ids []int32, n int) {
+	text := append(w.text[:0], "\n"+headingSystem+"\n"...)
+	prompt := 0 // where the last answer begins
 	for _, m := range messages {
 		if m.Role == chat.User {
-			text.WriteString(headingUser + "\n" + m.Content + "\n")
-			continue
-		}
-		text.WriteString(headingAnswer + "\n")
-		prompt = text.String()
-		text.WriteString(m.Content + "\n")
-	}
-	full := text.String()
-	if o.Compat {
-		// The reference looks for the last heading, which an answer may contain.
-		prompt = full[:strings.LastIndex(full, headingAnswer)] + headingAnswer + "\n"
-	}
-	ids = o.Tokenizer.Encode(nil, full, true)
-	labels = append(labels, ids...)
-	n := len(o.Tokenizer.Encode(nil, prompt, true))
-	if !o.Compat {
-		n = min(n, len(labels))
-	}
-	for i := range n {
-		if i < len(labels) {
-			labels[i] = chat.Ignored
+			text = append(text, headingUser+"\n"...)
 		} else {
-			labels = append(labels, chat.Ignored)
+			text = append(text, headingAnswer+"\n"...)
+			prompt = len(text)
 		}
+		text = append(append(text, m.Content...), '\n')
 	}
-	return ids, labels
+	w.text = text
+	full := string(text)
+	w.ids = e.Tokenizer.Encode(w.ids[:0], full, true)
+	if e.Compat {
+		// The reference looks for the last heading, which an answer may hold, and counts the ids of the
+		// text before it by itself, though at the seam a token may span both.
+		before := full[:strings.LastIndex(full, headingAnswer)] + headingAnswer + "\n"
+		w.more = e.Tokenizer.Encode(w.more[:0], before, true)
+		n = min(len(w.more), len(w.ids))
+		w.ids = e.end(w.ids)
+		return w.ids, n
+	}
+	w.more = e.Tokenizer.Encode(w.more[:0], full[:prompt], true)
+	for n < min(len(w.ids), len(w.more)) && w.ids[n] == w.more[n] {
+		n++
+	}
+	w.ids = e.end(w.ids)
+	return w.ids, n
+}
+
+// learnAfter makes the labels of ids of which the first n are not learned.
+func learnAfter(ids []int32, n int) func(dst []int32) []int32 {
+	return func(dst []int32) []int32 {
+		for range n {
+			dst = append(dst, chat.Ignored)
+		}
+		return append(dst, ids[n:]...)
+	}
+}
+
+// exchange is the sample of one question and answer under headings.
+func (e *encoder) exchange(user, answer string) Document {
+	w := e.take()
+	defer e.give(w)
+	w.messages = append(w.messages[:0], chat.Message{Role: chat.User, Content: user}, chat.Message{Role: chat.Assistant, Content: answer})
+	ids, n := e.headings(w, w.messages)
+	return e.sample(ids, learnAfter(ids, n))
+}
+
+// texts reads columns, of which the last is the answer. The reference stops at null.
+func (o Options) texts(r record.Record, columns []string) (text []string, why string, err error) {
+	for i, c := range columns {
+		s, ok, err := r.Text(c)
+		if err != nil {
+			return nil, "", err
+		}
+		if !ok && o.Compat {
+			return nil, "", fmt.Errorf("%s: %q is null, and the reference stops there: leave compat out to pass over such records", r.Place, c)
+		}
+		if !o.Compat && s == "" && i == len(columns)-1 {
+			why = "no response"
+		}
+		text = append(text, s)
+	}
+	return text, why, nil
 }

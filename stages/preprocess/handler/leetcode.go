@@ -11,12 +11,12 @@ func leetcodeKind() Kind {
 		Style: "leetcode", Reference: "LeetcodePythonInstructionHandler",
 		Doc:         "programming problems with code and explanation, under fixed headings",
 		Instruction: true,
-		New:         func(o Options) (Handler, error) { return leetcode{o}, nil },
+		New:         func(o Options) (Handler, error) { return leetcode{newEncoder(o)}, nil },
 	}
 }
 
 // leetcode asks with the problem's text before its first code block and answers with code and explanation.
-type leetcode struct{ Options }
+type leetcode struct{ *encoder }
 
 func (leetcode) Fields() []string { return instructionFields }
 func (leetcode) Columns() []string {
@@ -26,7 +26,7 @@ func (leetcode) Columns() []string {
 func (h leetcode) Encode(r record.Record) (Document, error) {
 	text, why, err := h.texts(r, h.Columns())
 	if err != nil || why != "" {
-		return dropped("%s", why), err
+		return Document{Dropped: why}, err
 	}
 	problem, _, _ := strings.Cut(text[0], "```")
 	return h.exchange(strings.TrimSpace(problem), text[2]+"\n"+text[1]), nil

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/models/chat"
@@ -14,7 +15,10 @@ func mossKind() Kind {
 		Style: "moss", Reference: "MOSSInstructionHandler",
 		Doc:         "MOSS conversations under fixed headings, one sample for each round with all rounds before it",
 		Instruction: true,
-		New:         func(o Options) (Handler, error) { return moss{o}, nil },
+		New: func(o Options) (Handler, error) {
+			o.AppendEOD = o.AppendEOD && !o.Compat // the reference ignores it here
+			return moss{newEncoder(o)}, nil
+		},
 	}
 }
 
@@ -23,7 +27,12 @@ func mossMultiTurnKind() Kind {
 		Style: "moss_multiturn", Reference: "MOSSMultiTurnHandler",
 		Doc:         "MOSS conversations with Baichuan's ids for the speakers (195, 196), one sample each",
 		Instruction: true,
-		New:         func(o Options) (Handler, error) { return mossMultiTurn{o}, nil },
+		New: func(o Options) (Handler, error) {
+			if n := o.Tokenizer.VocabSize(); n <= baichuanAssistant {
+				return nil, fmt.Errorf("style moss_multiturn writes the ids %d and %d for the speakers, and the tokenizer has %d", baichuanUser, baichuanAssistant, n)
+			}
+			return mossMultiTurn{newEncoder(o)}, nil
+		},
 	}
 }
 
@@ -58,7 +67,7 @@ func rounds(r record.Record) ([][2]string, error) {
 }
 
 // moss writes a sequence for each round.
-type moss struct{ Options }
+type moss struct{ *encoder }
 
 func (moss) Fields() []string  { return instructionFields }
 func (moss) Columns() []string { return []string{"chat"} }
@@ -69,17 +78,16 @@ func (h moss) Encode(r record.Record) (Document, error) {
 		return Document{}, err
 	}
 	if len(all) == 0 {
-		return dropped("no messages"), nil
+		return Document{Dropped: "no messages"}, nil
 	}
+	w := h.take()
+	defer h.give(w)
 	doc := Document{Sequences: make([][][]int32, 3)}
-	var messages []chat.Message
 	for _, round := range all {
-		messages = append(messages, chat.Message{Role: chat.User, Content: round[0]}, chat.Message{Role: chat.Assistant, Content: round[1]})
-		ids, labels := h.headings(messages)
-		if !h.Compat { // the reference ignores --append-eod here
-			ids, labels = h.end(ids, labels)
-		}
-		for i, s := range [][]int32{ids, ones(len(ids)), labels} {
+		w.messages = append(w.messages, chat.Message{Role: chat.User, Content: round[0]}, chat.Message{Role: chat.Assistant, Content: round[1]})
+		ids, n := h.headings(w, w.messages)
+		own, mask, labels := h.sequences(ids, learnAfter(ids, n))
+		for i, s := range [][]int32{own, mask, labels} {
 			doc.Sequences[i] = append(doc.Sequences[i], s)
 		}
 	}
@@ -87,7 +95,7 @@ func (h moss) Encode(r record.Record) (Document, error) {
 }
 
 // mossMultiTurn writes a conversation with the ids that Baichuan gives its speakers.
-type mossMultiTurn struct{ Options }
+type mossMultiTurn struct{ *encoder }
 
 const (
 	baichuanUser      = 195
@@ -103,18 +111,32 @@ func (h mossMultiTurn) Encode(r record.Record) (Document, error) {
 		return Document{}, err
 	}
 	if len(all) == 0 {
-		return dropped("no messages"), nil
+		return Document{Dropped: "no messages"}, nil
 	}
-	var ids, labels []int32
-	for _, round := range all {
-		user := h.Tokenizer.Encode(nil, round[0], true)
-		answer := h.Tokenizer.Encode(nil, round[1], true)
-		ids = append(append(append(append(ids, baichuanUser), user...), baichuanAssistant), answer...)
-		labels = append(labels, h.EOD)
-		for range len(user) + 1 {
+	w := h.take()
+	defer h.give(w)
+	ids, labels := w.ids[:0], w.more[:0]
+	// The reference puts the tokenizer's own bos and eos around every text.
+	special := h.Compat
+	for i, round := range all {
+		before := len(ids)
+		ids = h.Tokenizer.Encode(append(ids, baichuanUser), round[0], special)
+		ids = append(ids, baichuanAssistant)
+		for range len(ids) - before {
 			labels = append(labels, chat.Ignored)
 		}
-		labels = append(labels, answer...)
+		if i > 0 || h.Compat { // an answer came before
+			labels[before] = h.EOD
+		}
+		before = len(ids)
+		ids = h.Tokenizer.Encode(ids, round[1], special)
+		labels = append(labels, ids[before:]...)
 	}
-	return sample(append(ids, h.EOD), append(labels, h.EOD)), nil
+	ids, labels = append(ids, h.EOD), append(labels, h.EOD)
+	w.ids, w.more = ids, labels
+	doc := Document{Sequences: make([][][]int32, 3)}
+	for i, s := range [][]int32{slices.Clone(ids), maskOf(len(ids)), slices.Clone(labels)} {
+		doc.Sequences[i] = [][]int32{s}
+	}
+	return doc, nil
 }

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/belay-ml/belay/stages/preprocess/record"
 )
@@ -11,12 +12,12 @@ func pretrainKind() Kind {
 		Style: "pretrain", Reference: "GeneralPretrainHandler",
 		Doc:   "running text in the columns of json_keys, one index each",
 		Keyed: true,
-		New:   func(o Options) (Handler, error) { return pretrain{o}, nil },
+		New:   func(o Options) (Handler, error) { return pretrain{newEncoder(o)}, nil },
 	}
 }
 
 // pretrain writes each column's text as a document.
-type pretrain struct{ Options }
+type pretrain struct{ *encoder }
 
 func (h pretrain) Fields() []string  { return h.Keys }
 func (h pretrain) Columns() []string { return h.Keys }
@@ -32,8 +33,8 @@ func (h pretrain) Encode(r record.Record) (Document, error) {
 		case !ok && h.Compat:
 			return doc, fmt.Errorf("%s: %q is null, and the reference stops there: leave compat out to pass over such records", r.Place, key)
 		case text != "":
-			doc.Sequences[i] = [][]int32{h.encode(text)}
-			some = true
+			doc.Sequences[i] = h.encode(text)
+			some = some || len(doc.Sequences[i]) > 0 // blanks hold no sentence
 		}
 	}
 	if !some {
@@ -42,8 +43,21 @@ func (h pretrain) Encode(r record.Record) (Document, error) {
 	return doc, nil
 }
 
-func (o Options) encode(text string) []int32 {
-	ids := o.Tokenizer.Encode(nil, text, true)
-	ids, _ = o.end(ids, nil)
-	return ids
+// encode is a text's ids with the end of the document: one sequence, or one a sentence where it is to be split.
+func (e *encoder) encode(text string) [][]int32 {
+	w := e.take()
+	defer e.give(w)
+	sentences := []string{text}
+	if e.Sentences != nil {
+		sentences = e.Sentences(text)
+	}
+	out := make([][]int32, 0, len(sentences))
+	for i, s := range sentences {
+		w.ids = e.Tokenizer.Encode(w.ids[:0], s, true)
+		if i == len(sentences)-1 {
+			w.ids = e.end(w.ids)
+		}
+		out = append(out, slices.Clone(w.ids))
+	}
+	return out
 }

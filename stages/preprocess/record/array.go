@@ -15,6 +15,7 @@ type arrayReader struct {
 	entry int64
 	line  int64 // line ends passed
 	ended bool
+	usual int // bytes of a record, guessed from the one before
 }
 
 func (r *arrayReader) errorf(format string, args ...any) error {
@@ -75,9 +76,6 @@ func (r *arrayReader) Next() (Raw, error) {
 	if err != nil {
 		return Raw{}, err
 	}
-	if err := notUTF8(place, text); err != nil {
-		return Raw{}, err
-	}
 	return Raw{Place: place, JSON: text}, nil
 }
 
@@ -97,30 +95,40 @@ func (r *arrayReader) end() error {
 
 // object reads up to the bracket that closes the one just read.
 func (r *arrayReader) object() ([]byte, error) {
-	text := []byte{'{'}
-	for depth, quoted := 1, false; depth > 0; {
-		c, err := r.byte()
-		if err != nil {
+	text := make([]byte, 1, max(256, r.usual))
+	text[0] = '{'
+	for depth, quoted, escaped := 1, false, false; depth > 0; {
+		buf, _ := r.in.Peek(max(1, r.in.Buffered()))
+		if len(buf) == 0 {
+			_, err := r.byte() // which says why
 			return nil, err
 		}
-		if len(text) >= MaxRecord {
+		n := 0
+		for ; n < len(buf) && depth > 0; n++ {
+			c := buf[n]
+			if c == '\n' {
+				r.line++
+			}
+			switch {
+			case escaped:
+				escaped = false
+			case quoted && c == '\\':
+				escaped = true
+			case c == '"':
+				quoted = !quoted
+			case quoted:
+			case c == '{' || c == '[':
+				depth++
+			case c == '}' || c == ']':
+				depth--
+			}
+		}
+		text = append(text, buf[:n]...)
+		r.in.Discard(n)
+		if len(text) > MaxRecord {
 			return nil, r.errorf("record %d is larger than %d bytes", r.entry, MaxRecord)
 		}
-		text = append(text, c)
-		switch {
-		case quoted && c == '\\':
-			if c, err = r.byte(); err != nil {
-				return nil, err
-			}
-			text = append(text, c)
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		}
 	}
+	r.usual = len(text) + len(text)/8
 	return text, nil
 }

@@ -2,21 +2,26 @@ package record
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// csvReader reads comma-separated rows under a header. Quotes count at the beginning of a cell only
+// csvReader reads rows of cells under a header. Quotes count at the beginning of a cell only
 // and may hold line ends; empty lines are passed over (RFC 4180 as pandas reads it).
 type csvReader struct {
 	in      *bufio.Reader
+	comma   byte // between cells
 	name    string
 	line    int64 // of the next byte, from 1
 	names   []string
 	missing bool
+	text    []byte // of the row
+	ends    []int  // of its cells in text
 }
 
 // missingCells are what pandas takes for a missing value.
@@ -46,15 +51,12 @@ func (r *csvReader) Next() (Raw, error) {
 		return Raw{}, err
 	}
 	place := Place{File: r.name, Line: line}
-	if len(cells) > len(r.names) {
-		return Raw{}, fmt.Errorf("%s: %d cells, the header has %d columns", place, len(cells), len(r.names))
-	}
-	if len(cells) < len(r.names) && !r.missing {
-		return Raw{}, fmt.Errorf("%s: %d cells, the header has %d columns", place, len(cells), len(r.names))
+	if len(cells) > len(r.names) || len(cells) < len(r.names) && !r.missing {
+		return Raw{}, place.Errorf(WrongForm, "%d cells, the header has %d columns", len(cells), len(r.names))
 	}
 	for i, c := range cells {
-		if err := notUTF8(place, []byte(c)); err != nil {
-			return Raw{}, fmt.Errorf("column %s: %w", r.names[i], err)
+		if !utf8.ValidString(c) {
+			return Raw{}, place.Errorf(NotUTF8, "column %s is not UTF-8", r.names[i])
 		}
 	}
 	raw := Raw{Place: place, Names: r.names, Cells: cells}
@@ -96,64 +98,103 @@ func (r *csvReader) row() (cells []string, line int64, err error) {
 	}
 }
 
+// cells reads one row. Its cells share one text.
 func (r *csvReader) cells() ([]string, error) {
-	const (
-		start = iota // of a cell
-		plain
-		quoted
-		closing // after a quote inside a quoted cell
-	)
-	var cells []string
-	var cell []byte
-	state, size := start, 0
+	r.text, r.ends = r.text[:0], r.ends[:0]
 	opened := r.line
-	for {
-		c, err := r.in.ReadByte()
-		if errors.Is(err, io.EOF) {
-			switch {
-			case state == quoted:
-				return nil, fmt.Errorf("%s:%d: the quoted cell has no end", r.name, opened)
-			case size == 0:
-				return nil, io.EOF
+	for begun := false; ; begun = true {
+		c, err := r.byte()
+		if errors.Is(err, io.EOF) && !begun {
+			return nil, io.EOF
+		}
+		if err == nil && c == '"' {
+			c, err = r.quoted()
+		}
+		for err == nil && c != r.comma && c != '\n' && c != '\r' {
+			r.text = append(r.text, c)
+			if err = r.plain(); err == nil {
+				c, err = r.byte()
 			}
-			return append(cells, string(cell)), nil
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read %s:%d: %w", r.name, r.line, err)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
 		}
-		if size++; size > MaxRecord {
+		if len(r.text) > MaxRecord {
 			return nil, fmt.Errorf("%s:%d: the row is larger than %d bytes", r.name, opened, MaxRecord)
 		}
-		if c == '\n' {
-			r.line++
-		}
-		if state == quoted {
-			if c == '"' {
-				state = closing
-			} else {
-				cell = append(cell, c)
-			}
+		r.ends = append(r.ends, len(r.text))
+		if err == nil && c == r.comma {
 			continue
 		}
-		switch {
-		case c == '"' && state == start:
-			state, opened = quoted, r.line
-		case c == '"' && state == closing:
-			cell = append(cell, c)
-			state = quoted
-		case c == ',':
-			cells, cell, state = append(cells, string(cell)), cell[:0], start
-		case c == '\n' || c == '\r':
-			if c == '\r' {
-				if next, err := r.in.Peek(1); err == nil && next[0] == '\n' {
-					r.in.Discard(1)
-				}
-				r.line++
+		if err == nil && c == '\r' {
+			if next, err := r.in.Peek(1); err == nil && next[0] == '\n' {
+				r.in.Discard(1)
 			}
-			return append(cells, string(cell)), nil
-		default:
-			cell = append(cell, c)
-			state = plain
+			r.line++
 		}
+		break
+	}
+	text, from := string(r.text), 0
+	out := make([]string, len(r.ends))
+	for i, end := range r.ends {
+		out[i], from = text[from:end], end
+	}
+	return out, nil
+}
+
+// byte reads one byte and counts lines.
+func (r *csvReader) byte() (byte, error) {
+	c, err := r.in.ReadByte()
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("read %s:%d: %w", r.name, r.line, err)
+	}
+	if err == nil && c == '\n' {
+		r.line++
+	}
+	return c, err
+}
+
+// plain takes what is buffered of a cell without quotes.
+func (r *csvReader) plain() error {
+	buf, _ := r.in.Peek(r.in.Buffered())
+	n := 0
+	for n < len(buf) && buf[n] != r.comma && buf[n] != '\n' && buf[n] != '\r' {
+		n++
+	}
+	r.text = append(r.text, buf[:n]...)
+	r.in.Discard(n)
+	if len(r.text) > MaxRecord {
+		return fmt.Errorf("%s:%d: the row is larger than %d bytes", r.name, r.line, MaxRecord)
+	}
+	return nil
+}
+
+// quoted takes a cell up to its closing quote, and gives the byte behind it. Two quotes are one of the text.
+func (r *csvReader) quoted() (byte, error) {
+	for opened := r.line; ; {
+		buf, _ := r.in.Peek(max(1, r.in.Buffered()))
+		n := bytes.IndexByte(buf, '"')
+		if n < 0 {
+			n = len(buf)
+		}
+		r.text = append(r.text, buf[:n]...)
+		r.line += int64(bytes.Count(buf[:n], []byte{'\n'}))
+		r.in.Discard(n)
+		if len(r.text) > MaxRecord {
+			return 0, fmt.Errorf("%s:%d: the row is larger than %d bytes", r.name, opened, MaxRecord)
+		}
+		if n == len(buf) && n > 0 {
+			continue
+		}
+		if _, err := r.byte(); errors.Is(err, io.EOF) {
+			return 0, fmt.Errorf("%s:%d: the quoted cell has no end", r.name, opened)
+		} else if err != nil {
+			return 0, err
+		}
+		c, err := r.byte()
+		if err != nil || c != '"' {
+			return c, err
+		}
+		r.text = append(r.text, '"')
 	}
 }

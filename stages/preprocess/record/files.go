@@ -7,13 +7,28 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
-// The formats that can be read, by the extension of their files.
-var formats = map[string]string{"json": "json", "jsonl": "json", "txt": "text", "csv": "csv"}
+// The formats of files.
+const (
+	jsonFormat    = "json" // objects, one a line or in an array
+	textFormat    = "text"
+	csvFormat     = "csv"
+	tsvFormat     = "tsv"
+	parquetFormat = "parquet"
+	arrowFormat   = "arrow"
+)
 
-// later are extensions of formats that are known and not read.
-var later = []string{"parquet", "arrow"}
+// formats are those that can be read, by the extension of their files.
+var formats = map[string]string{
+	"json": jsonFormat, "jsonl": jsonFormat, "ndjson": jsonFormat, "txt": textFormat, "csv": csvFormat, "tsv": tsvFormat,
+	"parquet": parquetFormat, "arrow": arrowFormat,
+}
+
+// reference are the extensions that the reference knows.
+var reference = []string{"parquet", "arrow", "csv", "json", "jsonl", "txt"}
 
 // extension is a file's last extension below a compression's, and that compression's.
 func extension(name string) (ext, compression string) {
@@ -26,18 +41,115 @@ func extension(name string) (ext, compression string) {
 	return strings.TrimPrefix(filepath.Ext(name), "."), compression
 }
 
-// Files lists the data files of a path in the order they are read, and those of a folder that are left
-// out. listing takes a folder's files in the order of the file system, as the reference does, which
-// may differ from one copy of a folder to another.
-func Files(path string, listing bool) (files, left []string, err error) {
+// Choice says which files of a folder are read.
+type Choice struct {
+	// Pattern picks files of the folder and of those below it, by their paths in it; "" is every file that lies in the
+	// folder itself.
+	Pattern string
+	// Majority reads the files of one format only, that which most of them have, in the order of the file system, which
+	// may differ from one copy of a folder to another. The reference does so.
+	Majority bool
+}
+
+// maxLooked bounds the entries of folders that a pattern looks at.
+const maxLooked = 1_000_000
+
+// Files lists the data files of a path in the order they are read, which is that of their names, and what of a folder is
+// left out: files of unknown formats and, where no pattern asks for them, folders. Hidden files do not count.
+func Files(path string, c Choice) (files, left []string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("find input: %w", err)
 	}
-	if !info.IsDir() {
+	switch {
+	case !info.IsDir():
 		return []string{path}, nil, known(path)
+	case c.Majority:
+		return majority(path)
+	case c.Pattern != "":
+		files, err = matches(path, c.Pattern)
+		return files, nil, err
 	}
-	entries, err := entriesOf(path, listing)
+	entries, err := os.ReadDir(path) // in name order
+	if err != nil {
+		return nil, nil, fmt.Errorf("find input: %w", err)
+	}
+	folders := false
+	for _, e := range entries {
+		name := e.Name()
+		full := filepath.Join(path, name)
+		switch {
+		case strings.HasPrefix(name, "."):
+			continue
+		case isFolder(e, full):
+			folders = true
+			left = append(left, name+"/")
+		case known(full) != nil:
+			left = append(left, name)
+		default:
+			files = append(files, full)
+		}
+	}
+	if len(files) == 0 {
+		hint := ""
+		if folders {
+			hint = ", and folders in it are not searched: name one, or the files by a pattern (**/*.jsonl)"
+		}
+		return nil, nil, fmt.Errorf("find input: %s holds no %s files%s", path, supported(), hint)
+	}
+	return files, left, nil
+}
+
+// isFolder looks through links.
+func isFolder(e os.DirEntry, full string) bool {
+	if e.Type()&os.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	info, err := os.Stat(full)
+	return err == nil && info.IsDir()
+}
+
+// matches lists the files of a folder that a pattern picks.
+func matches(path, pattern string) ([]string, error) {
+	if !doublestar.ValidatePattern(pattern) {
+		return nil, fmt.Errorf("find input: bad pattern %q", pattern)
+	}
+	left := maxLooked
+	var files []string
+	err := filepath.WalkDir(path, func(full string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if left--; left < 0 {
+			return fmt.Errorf("more than %d files", maxLooked)
+		}
+		rel, err := filepath.Rel(path, full)
+		switch {
+		case err != nil || rel == ".":
+			return err
+		case strings.HasPrefix(e.Name(), ".") && e.IsDir():
+			return filepath.SkipDir
+		case strings.HasPrefix(e.Name(), ".") || isFolder(e, full):
+			return nil
+		case doublestar.MatchUnvalidated(pattern, filepath.ToSlash(rel)):
+			files = append(files, full)
+			return known(full)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("find input: %s: %w", path, err)
+	case len(files) == 0:
+		return nil, fmt.Errorf("find input: %s holds no file that matches %s", path, pattern)
+	}
+	sort.Strings(files)
+	return files, nil
+}
+
+// majority chooses the files of a folder as the reference does.
+func majority(path string) (files, left []string, err error) {
+	entries, err := listing(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("find input: %w", err)
 	}
@@ -54,22 +166,13 @@ func Files(path string, listing bool) (files, left []string, err error) {
 		byExt[ext] = append(byExt[ext], e.Name())
 	}
 	sort.SliceStable(exts, func(i, j int) bool { return len(byExt[exts[i]]) > len(byExt[exts[j]]) })
-	chosen := ""
-	for _, ext := range exts {
-		if formats[ext] != "" || slices.Contains(later, ext) {
-			chosen = ext
-			break
-		}
-	}
-	if chosen == "" {
+	i := slices.IndexFunc(exts, func(ext string) bool { return slices.Contains(reference, ext) })
+	if i < 0 {
 		return nil, nil, fmt.Errorf("find input: %s holds no %s files", path, supported())
 	}
-	if err := known(filepath.Join(path, byExt[chosen][0])); err != nil {
-		return nil, nil, err
-	}
-	for _, ext := range exts {
+	for k, ext := range exts {
 		for _, name := range byExt[ext] {
-			if ext == chosen {
+			if k == i {
 				files = append(files, filepath.Join(path, name))
 			} else {
 				left = append(left, name)
@@ -80,10 +183,8 @@ func Files(path string, listing bool) (files, left []string, err error) {
 	return files, left, nil
 }
 
-func entriesOf(path string, listing bool) ([]os.DirEntry, error) {
-	if !listing {
-		return os.ReadDir(path) // in name order
-	}
+// listing is a folder in the order of the file system.
+func listing(path string) ([]os.DirEntry, error) {
 	d, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -93,14 +194,14 @@ func entriesOf(path string, listing bool) ([]os.DirEntry, error) {
 }
 
 func known(path string) error {
-	ext, _ := extension(filepath.Base(path))
+	ext, compression := extension(filepath.Base(path))
 	switch {
+	case formats[ext] == parquetFormat && compression != "":
+		return fmt.Errorf("find input: %s: a .parquet file is compressed inside, and is read from its end: unpack it", path)
 	case formats[ext] != "":
 		return nil
-	case slices.Contains(later, ext):
-		return fmt.Errorf("find input: %s: .%s files are not read: export the data as JSON lines (.jsonl)", path, ext)
 	}
-	return fmt.Errorf("find input: %s: unknown format .%s, want %s (or one of them with .gz or .zst)", path, ext, supported())
+	return fmt.Errorf("find input: %s: unknown format .%s, want %s (all but .parquet also with .gz or .zst)", path, ext, supported())
 }
 
-func supported() string { return ".jsonl, .json, .txt or .csv" }
+func supported() string { return ".jsonl, .json, .txt, .csv, .tsv, .parquet or .arrow" }

@@ -11,14 +11,8 @@ func (r jsonlReader) Next() (Raw, error) {
 		if err != nil {
 			return Raw{}, err
 		}
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 {
-			continue
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			return Raw{Place: Place{File: r.name, Line: r.line}, JSON: line}, nil
 		}
-		place := Place{File: r.name, Line: r.line}
-		if err := notUTF8(place, line); err != nil {
-			return Raw{}, err
-		}
-		return Raw{Place: place, JSON: line}, nil
 	}
 }

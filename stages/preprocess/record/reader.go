@@ -3,20 +3,22 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"unicode/utf8"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/belay-ml/belay/stages/preprocess/record/parquetfile"
 )
 
 // Reader hands out the records of one file.
 type Reader interface {
-	// Next is the next record; io.EOF ends the file. The record's bytes belong to the caller.
+	// Next is the next record; io.EOF ends the file. After a Mistake the reader can go on, any other error is its
+	// last. The record's bytes belong to the caller, who must not change them.
 	Next() (Raw, error)
 }
 
@@ -24,13 +26,17 @@ type Reader interface {
 type Options struct {
 	// Missing turns CSV cells that the reference's reader takes for missing values into null.
 	Missing bool
+	// Repeats lets the last value of a key count that stands twice in a JSON object.
+	Repeats bool
+	// Columns of tables are read alone; the others are there and null. Nil reads all.
+	Columns []string
 }
 
 // File is an open data file.
 type File struct {
 	Reader
-	file  *os.File
-	close func() error
+	offset func() int64
+	close  func() error
 }
 
 // Open opens a data file by its extension.
@@ -42,61 +48,98 @@ func Open(path string, o Options) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open input: %w", err)
 	}
-	out := &File{file: f, close: func() error { return nil }}
-	name := filepath.Base(path)
+	out := &File{close: f.Close}
+	out.offset = func() int64 {
+		at, err := f.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return 0
+		}
+		return at
+	}
+	if err := out.open(f, filepath.Base(path), o); err != nil {
+		out.Close()
+		return nil, err
+	}
+	return out, nil
+}
+
+func (f *File) open(file *os.File, name string, o Options) error {
 	ext, compression := extension(name)
-	var from io.Reader = f
-	switch compression {
-	case ".gz":
-		z, err := gzip.NewReader(f)
+	if formats[ext] == parquetFormat {
+		p, err := parquetfile.Open(file, o.Columns)
 		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("open input: %s: %w", name, err)
+			return fmt.Errorf("read %s: %w", name, err)
 		}
-		from, out.close = z, z.Close
-	case ".zst":
-		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxRecord))
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("open input: %s: %w", name, err)
-		}
-		from, out.close = z, func() error { z.Close(); return nil }
+		f.Reader, f.offset, f.close = newParquetReader(p, name), p.Read, func() error { return errors.Join(p.Close(), file.Close()) }
+		return nil
+	}
+	from, size, err := f.decompress(file, name, compression)
+	if err != nil {
+		return err
+	}
+	if formats[ext] == arrowFormat {
+		f.Reader, err = newArrowReader(from, name, size, o.Columns)
+		return err
 	}
 	in := bufio.NewReaderSize(from, 1<<16)
 	// A byte-order mark is no part of the data.
 	if head, _ := in.Peek(3); bytes.Equal(head, []byte("\xef\xbb\xbf")) {
 		in.Discard(3)
 	}
-	l := &lines{in: in, name: name}
 	switch formats[ext] {
-	case "text":
-		out.Reader = newTextReader(l)
-	case "csv":
-		out.Reader = &csvReader{in: in, name: name, line: 1, missing: o.Missing}
+	case textFormat:
+		f.Reader = newTextReader(newLines(in, name))
+	case csvFormat, tsvFormat:
+		comma := byte(',')
+		if formats[ext] == tsvFormat {
+			comma = '\t'
+		}
+		f.Reader = &csvReader{in: in, comma: comma, name: name, line: 1, missing: o.Missing}
 	default:
-		if array, err := beginsArray(in); err != nil {
-			out.Close()
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		} else if array {
-			out.Reader = &arrayReader{in: in, name: name}
+		array, err := beginsArray(in)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		if array {
+			f.Reader = &arrayReader{in: in, name: name}
 		} else {
-			out.Reader = jsonlReader{l}
+			f.Reader = jsonlReader{newLines(in, name)}
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// decompress reads through a compression; size is 0 where it is not known.
+func (f *File) decompress(file *os.File, name, compression string) (from io.Reader, size int64, err error) {
+	closeFile := f.close
+	switch compression {
+	case ".gz":
+		z, err := gzip.NewReader(file)
+		if err != nil {
+			return nil, 0, fmt.Errorf("open input: %s: %w", name, err)
+		}
+		f.close = func() error { return errors.Join(z.Close(), closeFile()) }
+		return z, 0, nil
+	case ".zst":
+		z, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxRecord))
+		if err != nil {
+			return nil, 0, fmt.Errorf("open input: %s: %w", name, err)
+		}
+		f.close = func() error { z.Close(); return closeFile() }
+		return z, 0, nil
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, fmt.Errorf("open input: %s: %w", name, err)
+	}
+	return file, info.Size(), nil
 }
 
 // Offset is how many bytes of the file were read so far, for progress.
-func (f *File) Offset() int64 {
-	at, err := f.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return 0
-	}
-	return at
-}
+func (f *File) Offset() int64 { return f.offset() }
 
 // Close closes the file.
-func (f *File) Close() error { return errors.Join(f.close(), f.file.Close()) }
+func (f *File) Close() error { return f.close() }
 
 // beginsArray looks past white space for a bracket.
 func beginsArray(in *bufio.Reader) (bool, error) {
@@ -112,49 +155,4 @@ func beginsArray(in *bufio.Reader) (bool, error) {
 			return false, nil
 		}
 	}
-}
-
-// lines reads lines with their numbers.
-type lines struct {
-	in   *bufio.Reader
-	name string
-	line int64
-}
-
-// next is the next line without its ending; the bytes are the caller's.
-func (l *lines) next() ([]byte, error) {
-	var line []byte
-	for {
-		part, err := l.in.ReadSlice('\n')
-		if len(line)+len(part) > MaxRecord {
-			return nil, fmt.Errorf("%s:%d: the line is longer than %d bytes", l.name, l.line+1, MaxRecord)
-		}
-		line = append(line, part...)
-		if err == nil || errors.Is(err, io.EOF) && len(line) > 0 {
-			break
-		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			if !errors.Is(err, io.EOF) {
-				err = fmt.Errorf("read %s:%d: %w", l.name, l.line+1, err)
-			}
-			return nil, err
-		}
-	}
-	l.line++
-	return bytes.TrimSuffix(line, []byte("\n")), nil
-}
-
-// notUTF8 names the first byte of a text that is no UTF-8, or is nil.
-func notUTF8(place Place, text []byte) error {
-	if utf8.Valid(text) {
-		return nil
-	}
-	for at := 0; at < len(text); {
-		r, size := utf8.DecodeRune(text[at:])
-		if r == utf8.RuneError && size == 1 {
-			return fmt.Errorf("%s: byte %d of the line (%#02x) is not UTF-8", place, at+1, text[at])
-		}
-		at += size
-	}
-	return nil
 }

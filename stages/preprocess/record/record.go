@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,6 +35,19 @@ type Raw struct {
 	Text  string   // a line of plain text
 	Names []string // columns of a CSV row
 	Cells []string // a CSV row; fewer than Names when the row is short
+
+	rows rows // of a columnar file
+	row  int
+	size int
+}
+
+// Size is about how many bytes the record has.
+func (r Raw) Size() int {
+	n := len(r.JSON) + len(r.Text) + r.size
+	for _, c := range r.Cells {
+		n += len(c)
+	}
+	return n
 }
 
 // Record is named fields in order. Values are those of package ordjson; a CSV cell and a line of text
@@ -43,23 +57,32 @@ type Record struct {
 	Fields *ordjson.Object
 }
 
-// Decode takes a record apart.
-func Decode(raw Raw) (Record, error) {
+// Decode takes a record apart. Its errors are Mistakes.
+func Decode(raw Raw, o Options) (Record, error) {
 	r := Record{Place: raw.Place}
 	switch {
 	case raw.JSON != nil:
-		v, err := ordjson.Parse(raw.JSON)
+		v, err := ordjson.ParseOwned(raw.JSON, o.Repeats)
 		if err != nil {
-			return r, fmt.Errorf("%s: not JSON: %w", raw.Place, err)
+			if err := notUTF8(raw.Place, raw.JSON); err != nil {
+				return r, err
+			}
+			return r, raw.Place.Errorf(reasonOf(err), "not JSON: %w", err)
 		}
-		o, ok := v.(*ordjson.Object)
+		fields, ok := v.(*ordjson.Object)
 		if !ok {
-			return r, fmt.Errorf("%s: the record is %s, want an object", raw.Place, ordjson.TypeName(v))
+			return r, raw.Place.Errorf(WrongForm, "the record is %s, want an object", ordjson.TypeName(v))
 		}
-		if len(o.Keys) == 0 {
-			return r, fmt.Errorf("%s: the record is empty", raw.Place)
+		if len(fields.Keys) == 0 {
+			return r, raw.Place.Errorf(WrongForm, "the record is empty")
 		}
-		r.Fields = o
+		r.Fields = fields
+	case raw.rows != nil:
+		fields, err := decodeRow(raw)
+		if err != nil {
+			return r, err
+		}
+		r.Fields = fields
 	case raw.Names != nil:
 		r.Fields = &ordjson.Object{}
 		for i, name := range raw.Names {
@@ -73,6 +96,16 @@ func Decode(raw Raw) (Record, error) {
 		r.Fields = &ordjson.Object{Keys: []string{"text"}, Values: []any{raw.Text}}
 	}
 	return r, nil
+}
+
+func reasonOf(err error) string {
+	switch {
+	case errors.Is(err, ordjson.ErrTwice):
+		return Twice
+	case errors.Is(err, ordjson.ErrSurrogate):
+		return Surrogate
+	}
+	return NotJSON
 }
 
 // Has says whether the record has a field, null or not.
@@ -90,7 +123,7 @@ func (r Record) Text(name string) (text string, ok bool, err error) {
 	case string:
 		return v, true, nil
 	}
-	return "", false, fmt.Errorf("%s: %q is %s, want a text", r.Place, name, ordjson.TypeName(v))
+	return "", false, r.Place.Errorf(WrongType, "%q is %s, want a text", name, ordjson.TypeName(v))
 }
 
 // Columns lists the fields for a message.

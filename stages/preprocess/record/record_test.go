@@ -7,6 +7,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belay-ml/belay/models/chat/ordjson"
 )
 
 // readAll reads a file to its end or first mistake.
@@ -33,6 +37,7 @@ func FuzzReaders(f *testing.F) {
 		"jsonl": "{\"text\": \"a\"}\n\n{\"b\": [1, {\"c\": \"}\"}]}\n",
 		"json":  "[{\"text\": \"a\\\"]\"},\n {\"b\": {}}]",
 		"txt":   "a\r\nb\rc\n\n",
+		"tsv":   "a\tb\n\"x\ty\"\t2\n",
 		"csv":   "a,b\n\"x\ny\"\"\",2\r\n\n3,\n",
 		"gz":    "\x1f\x8b\x08\x00",
 		"zst":   "\x28\xb5\x2f\xfd\x00",
@@ -44,7 +49,7 @@ func FuzzReaders(f *testing.F) {
 		switch ext {
 		case "gz", "zst":
 			ext = "jsonl." + ext
-		case "jsonl", "json", "txt", "csv":
+		case "jsonl", "json", "txt", "csv", "tsv":
 		default:
 			return
 		}
@@ -55,7 +60,7 @@ func FuzzReaders(f *testing.F) {
 		n := 0
 		if readAll(path, func(raw Raw) {
 			n++
-			Decode(raw)
+			Decode(raw, Options{})
 		}) == nil && n > len(text)+1 && !strings.Contains(ext, ".") {
 			t.Fatalf("%d records in %d bytes", n, len(text))
 		}
@@ -110,5 +115,103 @@ func TestReadingHoldsOneRecordAtATime(t *testing.T) {
 	}
 	if grown := int64(most) - int64(before.HeapAlloc); grown > 2<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
+	}
+}
+
+func TestCellsAreReadAcrossBuffers(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("word, \"\"quoted\"\"\n", 20_000) // several times the buffer
+	path := filepath.Join(t.TempDir(), "x.csv")
+	if err := os.WriteFile(path, []byte("a,b\r\n\""+long+"\",2\r\n\r\n,\"\"\r\nx\"y,\"p\"q\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var got [][]string
+	var places []string
+	if err := readAll(path, func(r Raw) {
+		got, places = append(got, r.Cells), append(places, r.Place.String())
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{{strings.ReplaceAll(long, `""`, `"`), "2"}, {"", ""}, {`x"y`, "pq"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("cells (-want +got):\n%.500s", diff)
+	}
+	if diff := cmp.Diff([]string{"x.csv:2", "x.csv:20004", "x.csv:20005"}, places); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReadersGoOnBehindAMistake(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"x.jsonl": {"{\"a\": 1}\n{\"a\": \xff}\n{\n{\"a\": 2}", "1 invalid UTF-8 broken JSON 2"},
+		"x.txt":   {"one\n\xff\ntwo\n", "one invalid UTF-8 two"},
+		"x.csv":   {"a,b\n1,\n1,2,3\n\xff,\n4\n5,\n", "1 wrong shape invalid UTF-8 wrong shape 5"},
+		"x.json":  {"[{\"a\": 1}, {\"a\": }, {\"a\": 1, \"a\": 2}, {\"a\": 3}]", "1 broken JSON duplicate key 3"},
+		"y.jsonl": {"[]\n{}\nnull\n{\"a\": \"\\ud800\"}\n{\"a\": 3}\n", "wrong shape wrong shape wrong shape lone surrogate 3"},
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if name == "y.jsonl" { // a file that begins with a bracket is an array
+			f.Reader = jsonlReader{newLines(strings.NewReader(c.text), name)}
+		}
+		var got []string
+		for {
+			raw, err := f.Next()
+			if err == io.EOF {
+				break
+			}
+			var r Record
+			if err == nil {
+				r, err = Decode(raw, Options{})
+			}
+			switch {
+			case err != nil && !Skippable(err):
+				t.Fatal(name, err)
+			case err != nil:
+				got = append(got, Reason(err))
+			default:
+				v := r.Fields.Values[0]
+				if n, ok := v.(ordjson.Number); ok {
+					v = string(n)
+				}
+				got = append(got, v.(string))
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %q, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestALineThatIsTooLongIsPassedOver(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{chunkBytes - 20, 3*chunkBytes + 5} {
+		text := "{\"a\": 1}\n" + strings.Repeat("x", size) + "\n{\"a\": 2}\n" + strings.Repeat("y", size)
+		l := newLines(strings.NewReader(text), "x.jsonl")
+		l.most = 1000
+		var got []string
+		for r := (jsonlReader{l}); ; {
+			raw, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				got = append(got, err.Error())
+				continue
+			}
+			got = append(got, string(raw.JSON))
+		}
+		want := []string{`{"a": 1}`, "x.jsonl:2: the line is longer than 1000 bytes", `{"a": 2}`, "x.jsonl:4: the line is longer than 1000 bytes"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d bytes: %s", size, diff)
+		}
 	}
 }

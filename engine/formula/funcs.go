@@ -1,4 +1,4 @@
-package expr
+package formula
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	lang "github.com/expr-lang/expr"
 )
 
-// builtins are the functions of expr-lang that are pure and give the same result every time.
-func builtins() []string {
+// Builtins are the functions of expr-lang that are pure and give the same result every time.
+func Builtins() []string {
 	return []string{
 		"len", "all", "any", "none", "one", "filter", "map", "find", "count", "sum",
 		"abs", "ceil", "floor", "round", "int", "float", "min", "max",
@@ -21,20 +21,21 @@ func builtins() []string {
 	}
 }
 
-// custom are our own: div is whole-number division (/ always gives a float); keys and string replace
+// Custom are our own: div is whole-number division (/ always gives a float); keys and string replace
 // functions whose result depends on map order or on how Go prints floats.
-func custom() []string { return []string{"div", "keys", "string"} }
+func Custom() []string { return []string{"div", "keys", "string"} }
 
 // Functions are the names of all functions, sorted.
 func Functions() []string {
-	all := append(builtins(), custom()...)
+	all := append(Builtins(), Custom()...)
 	slices.Sort(all)
 	return all
 }
 
-func functionOptions() []lang.Option {
+// Options let an expression call those functions and no others.
+func Options() []lang.Option {
 	opts := []lang.Option{lang.DisableAllBuiltins()}
-	for _, name := range builtins() {
+	for _, name := range Builtins() {
 		opts = append(opts, lang.EnableBuiltin(name))
 	}
 	return append(opts,
@@ -70,7 +71,7 @@ func keys(args ...any) (any, error) {
 }
 
 func text(args ...any) (any, error) {
-	s, ok := Format(fromLang(args[0]))
+	s, ok := Format(Plain(args[0]))
 	if !ok {
 		return nil, errors.New("string() takes texts, numbers and booleans")
 	}
@@ -106,29 +107,29 @@ func shortest(x float64) string {
 	return mantissa + "e" + sign + strings.TrimLeft(exp[1:], "0")
 }
 
-// toLang turns plain values into expr-lang's: integers are int there.
-func toLang(v any) any {
+// Native turns plain values into expr-lang's: integers are int there.
+func Native(v any) any {
 	switch x := v.(type) {
 	case int64:
 		return int(x)
 	case []any:
 		out := make([]any, len(x))
 		for i, e := range x {
-			out[i] = toLang(e)
+			out[i] = Native(e)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(x))
 		for k, e := range x {
-			out[k] = toLang(e)
+			out[k] = Native(e)
 		}
 		return out
 	}
 	return v
 }
 
-// fromLang is the way back, for whatever an expression may give.
-func fromLang(v any) any {
+// Plain is the way back, for whatever an expression may give.
+func Plain(v any) any {
 	switch x := v.(type) {
 	case int:
 		return int64(x)
@@ -137,7 +138,7 @@ func fromLang(v any) any {
 	case []any:
 		out := make([]any, len(x))
 		for i, e := range x {
-			out[i] = fromLang(e)
+			out[i] = Plain(e)
 		}
 		return out
 	case []string:
@@ -155,7 +156,7 @@ func fromLang(v any) any {
 	case map[string]any:
 		out := make(map[string]any, len(x))
 		for k, e := range x {
-			out[k] = fromLang(e)
+			out[k] = Plain(e)
 		}
 		return out
 	}

@@ -1,4 +1,4 @@
-package expr
+package formula
 
 import (
 	"errors"
@@ -7,20 +7,26 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// maxSteps bounds how often the predicates of one expression run: a filter inside a map over a long list could take
+// MaxSteps bounds how often the predicates of one expression run: a filter inside a map over a long list could take
 // for ever.
-const maxSteps = 2_000_000
+const MaxSteps = 2_000_000
 
 // stepName is no name that an expression can call.
 const stepName = "step of a predicate"
 
 var errSteps = errors.New("the predicates of the expression run more than 2000000 times")
 
-// steps counts the runs of the predicates of one program.
-type steps struct{ left int }
+// Steps counts the runs of the predicates of one program.
+type Steps struct{ left int }
 
-// options make predicates count.
-func (s *steps) options() []lang.Option {
+// Reset begins a run.
+func (s *Steps) Reset() { s.left = MaxSteps }
+
+// Ran is how often predicates ran since Reset.
+func (s *Steps) Ran() int { return MaxSteps - s.left }
+
+// Options make predicates count.
+func (s *Steps) Options() []lang.Option {
 	step := func(...any) (any, error) {
 		if s.left--; s.left < 0 {
 			return nil, errSteps
@@ -31,7 +37,7 @@ func (s *steps) options() []lang.Option {
 }
 
 // Visit makes "body" of a predicate "step(); body".
-func (*steps) Visit(node *ast.Node) {
+func (*Steps) Visit(node *ast.Node) {
 	p, ok := (*node).(*ast.PredicateNode)
 	if !ok {
 		return

@@ -1,0 +1,83 @@
+package handler
+
+import (
+	"sync"
+
+	"github.com/belay-ml/belay/models/chat"
+)
+
+// encoder makes documents. What it needs while it works is kept for the next record.
+type encoder struct {
+	Options
+	idle sync.Pool // of *work
+}
+
+// work is the memory of one Encode.
+type work struct {
+	conversation
+	dialogue chat.Dialogue
+	ids      []int32
+	more     []int32
+	text     []byte
+}
+
+// mask is what samples of up to 65536 ids share; nobody writes to it.
+var mask = sync.OnceValue(func() []int32 { return ones(1 << 16) })
+
+func newEncoder(o Options) *encoder {
+	e := &encoder{Options: o}
+	e.idle.New = func() any { return new(work) }
+	return e
+}
+
+// Optional is for handlers whose columns are all needed.
+func (e *encoder) Optional() []string { return nil }
+
+func (e *encoder) take() *work { return e.idle.Get().(*work) }
+
+// give hands w back; it holds no caller's text then.
+func (e *encoder) give(w *work) {
+	clear(w.messages)
+	w.conversation = conversation{messages: w.messages[:0]}
+	e.idle.Put(w)
+}
+
+// fields holds a document's slices in one piece.
+type fields struct {
+	fields    [3][][]int32
+	sequences [3][]int32
+}
+
+// sample is a document of one instruction sample: ids, mask, labels. ids are copied.
+func (e *encoder) sample(ids []int32, label func(dst []int32) []int32) Document {
+	f := &fields{}
+	f.sequences[0], f.sequences[1], f.sequences[2] = e.sequences(ids, label)
+	for i := range f.fields {
+		f.fields[i] = f.sequences[i : i+1 : i+1]
+	}
+	return Document{Sequences: f.fields[:]}
+}
+
+// sequences makes the three sequences of a sample; label appends the labels of ids.
+func (e *encoder) sequences(ids []int32, label func(dst []int32) []int32) (own, mask, labels []int32) {
+	n := len(ids)
+	all := make([]int32, 2*n)
+	own = append(all[:0:n], ids...)
+	return own, maskOf(n), label(all[n:n])
+}
+
+// maskOf is n ones.
+func maskOf(n int) []int32 {
+	if all := mask(); n <= len(all) {
+		return all[:n:n]
+	}
+	return ones(n)
+}
+
+func ones(n int) []int32 {
+	out := make([]int32, n)
+	for i := range out {
+		out[i] = 1
+	}
+	return out
+}

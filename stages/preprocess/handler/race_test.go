@@ -1,0 +1,6 @@
+//go:build race
+
+package handler_test
+
+// raced says that the race detector runs, under which pools forget at random.
+const raced = true
