@@ -188,7 +188,8 @@ func refuseOther(dir string) error {
 // configFile is the template's config.json, byte for byte when it says the same, or a new one.
 func configFile(cfg hfconfig.Config, template string) ([]byte, error) {
 	if template != "" {
-		if was, err := hfconfig.Load(template); err == nil && was.DType == cfg.DType && was.Vocab == cfg.Vocab && was.TieEmbeddings == cfg.TieEmbeddings {
+		if was, err := hfconfig.Load(template); err == nil && was.DType == cfg.DType && was.Vocab == cfg.Vocab && was.TieEmbeddings == cfg.TieEmbeddings &&
+			(was.Raw["quantization_config"] == nil) == (cfg.Raw["quantization_config"] == nil) {
 			return os.ReadFile(filepath.Join(template, "config.json"))
 		}
 	}
