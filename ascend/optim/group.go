@@ -1,7 +1,5 @@
 package optim
 
-import "strings"
-
 // Group modifies the schedule for some parameters. The zero Group stops them; see [NewGroup].
 type Group struct {
 	// LRMult and WDMult multiply what the schedule says.
@@ -16,10 +14,4 @@ func NewGroup(decays bool) Group {
 		return Group{LRMult: 1, WDMult: 1}
 	}
 	return Group{LRMult: 1}
-}
-
-// Decays says whether a parameter is subject to weight decay: biases and vectors (the weights of
-// norms) are not.
-func Decays(name string, dims int) bool {
-	return dims > 1 && name != "bias" && !strings.HasSuffix(name, ".bias")
 }

@@ -2,10 +2,8 @@ package compile
 
 import (
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
 	"github.com/belay-ml/belay/dsl/check"
@@ -176,33 +174,4 @@ type Param struct {
 // StageNote is a stage's name, kind and doc.
 type StageNote struct {
 	Name, Uses, Doc string
-}
-
-// WriteHelp prints the parameters as a table: name, type, default, doc.
-func (d *Description) WriteHelp(w io.Writer) error {
-	var rows [][2]string
-	wide := 0
-	for _, p := range d.Params {
-		left := "-p " + p.Name + "=" + strings.ToUpper(p.Type)
-		var right []string
-		if p.Doc != "" {
-			right = append(right, p.Doc)
-		}
-		if len(p.Enum) > 0 {
-			right = append(right, "one of "+strings.Join(p.Enum, ", "))
-		}
-		if p.Required {
-			right = append(right, "(required)")
-		} else {
-			right = append(right, fmt.Sprintf("(default %v)", p.Default))
-		}
-		rows = append(rows, [2]string{left, strings.Join(right, " ")})
-		wide = max(wide, len(left))
-	}
-	for _, r := range rows {
-		if _, err := fmt.Fprintf(w, "  %-*s  %s\n", wide, r[0], r[1]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

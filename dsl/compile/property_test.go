@@ -325,13 +325,13 @@ func TestDescribeListsParameters(t *testing.T) {
 	if l.HasErrors() {
 		t.Fatal(l)
 	}
-	var b strings.Builder
-	if err := d.WriteHelp(&b); err != nil {
-		t.Fatal(err)
+	want := []compile.Param{
+		{Name: "lr", Type: "float", Default: 1e-5, Doc: "peak"},
+		{Name: "data", Type: "path", Required: true},
+		{Name: "mode", Type: "string", Default: "full", Enum: []string{"full", "lora"}},
 	}
-	want := "  -p lr=FLOAT     peak (default 1e-05)\n  -p data=PATH    (required)\n  -p mode=STRING  one of full, lora (default full)\n"
-	if b.String() != want {
-		t.Errorf("want\n%shave\n%s", want, b.String())
+	if diff := cmp.Diff(want, d.Params); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -9,8 +9,8 @@
 //
 // # Sink
 //
-// Takes events from any goroutine. Tee joins several. Lines writes events as JSON lines, Logger as
-// zerolog lines.
+// Takes events from any goroutine. Tee joins several. Logger writes events as zerolog lines, Marshal makes
+// one a line of JSON.
 //
 // # Sub packages
 //

@@ -122,9 +122,6 @@ func (f *File) Set(e Entry) {
 	f.entries[e.Thing()] = e
 }
 
-// Delete removes the entry about a thing.
-func (f *File) Delete(e Entry) { delete(f.entries, e.Thing()) }
-
 // Entries gives all entries in the order of the file.
 func (f *File) Entries() []Entry {
 	if f == nil {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -31,15 +30,6 @@ type server struct {
 
 // Serve speaks the hub's protocol over the repositories below root.
 func Serve(root fs.FS) http.Handler { return newServer(root, pageSize) }
-
-// ServeDir is Serve over a folder of the operating system. Links out of it are not followed.
-func ServeDir(dir string) (http.Handler, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("open hub folder: %w", err)
-	}
-	return Serve(root.FS()), nil
-}
 
 // Paged is Serve with another page size, for tests of clients.
 func Paged(root fs.FS, page int) http.Handler { return newServer(root, page) }
