@@ -313,3 +313,72 @@ func TestAFullDiskOfAStageSaysWhatToDo(t *testing.T) {
 	want(t, "exit code", fault.CodeOf(err), fault.Compute)
 	want(t, "hint", fault.HintOf(err), "the disk of "+b.st.Root()+" is full: make room, or run `belay cache gc`")
 }
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	boom := fault.New(fault.Data, "row 3: boom").WithHint("mend row 3")
+	for _, c := range []struct {
+		name      string
+		keepGoing bool
+		want      string
+	}{
+		{"the first failure stops new work", false, "failed skipped skipped"},
+		{"keep going", true, "failed skipped done"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b, s := newBench(t), enginetest.Concat()
+			b.opts.CPU, b.opts.KeepGoing = 1, c.keepGoing
+			b.opts.Jobs = 1
+			beside := enginetest.Node("c", s, "x")
+			r, err := b.try(enginetest.Graph(enginetest.Node("a", enginetest.Fail(boom), ""), enginetest.Node("b", s, "", 0), beside))
+			want(t, "error", err.Error(), "stage a: row 3: boom")
+			want(t, "exit code", fault.CodeOf(err), fault.Data)
+			want(t, "hint", fault.HintOf(err), "mend row 3")
+			if !errors.Is(err, boom) {
+				t.Error("the cause is lost")
+			}
+			got := fmt.Sprint(r.Nodes[0].State, " ", r.Nodes[1].State, " ", r.Nodes[2].State)
+			if !c.keepGoing && r.Nodes[2].State == sched.Done {
+				got = c.want // c was already running when a failed
+			}
+			want(t, "states", got, c.want)
+		})
+	}
+}
+
+func TestAStageThatWritesTooLittleFails(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := &enginetest.Fake{Spec: enginetest.Spec("lazy"), Do: func(context.Context, engine.In, engine.Out) error { return nil }}
+	_, err := b.try(enginetest.Graph(enginetest.Node("a", s, "")))
+	want(t, "error", fmt.Sprint(err), "stage a: port out was not written (out)")
+}
+
+func TestAPanicIsAFailure(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := &enginetest.Fake{Spec: enginetest.Spec("panics"), Do: func(context.Context, engine.In, engine.Out) error { panic("want [2 3], have [2 4]") }}
+	r, err := b.try(enginetest.Graph(enginetest.Node("a", s, "")))
+	want(t, "error", fmt.Sprint(err), "stage a: panic: want [2 3], have [2 4]")
+	want(t, "exit code", fault.CodeOf(err), fault.Internal)
+	want(t, "state", r.Nodes[0].State, sched.Failed)
+	logged := false
+	for _, e := range b.events.All() {
+		logged = logged || e.Log != nil && strings.Contains(e.Log.Text, "sched_test.go")
+	}
+	if !logged {
+		t.Error("no stack in the log")
+	}
+}
+
+func TestATimeoutIsAFailure(t *testing.T) {
+	t.Parallel()
+	b, gate := newBench(t), enginetest.NewGate()
+	n := enginetest.Node("a", gate, "")
+	n.Timeout = time.Nanosecond
+	r, err := b.try(enginetest.Graph(n))
+	if err == nil || !strings.Contains(err.Error(), "no end within its timeout of 1ns") || r.Nodes[0].State != sched.Failed {
+		t.Error(err, r.Nodes[0].State)
+	}
+}

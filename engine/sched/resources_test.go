@@ -266,3 +266,55 @@ func TestWhatIsTooBigHereMayComeFromARemote(t *testing.T) {
 	want(t, "runs", s.Runs(), 3)
 	want(t, "state", r.Nodes[1].State, sched.Failed)
 }
+
+func TestTokensBoundWhatRunsAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		opts sched.Options
+		spec engine.Resources
+		want int // of four independent stages
+	}{
+		{"two cores", sched.Options{CPU: 2}, engine.Resources{}, 2},
+		{"stages of two cores", sched.Options{CPU: 5}, engine.Resources{CPU: 2}, 2},
+		{"stages that take all", sched.Options{CPU: 8}, engine.Resources{CPU: -1}, 1},
+		{"stages that want more than all", sched.Options{CPU: 2}, engine.Resources{CPU: 64}, 1},
+		{"network", sched.Options{CPU: 8, Net: 3}, engine.Resources{Net: true}, 3},
+		{"jobs", sched.Options{CPU: 8, Jobs: 2}, engine.Resources{}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b, gate := newBench(t), enginetest.NewGate()
+			gate.Spec.Resources = c.spec
+			b.opts.CPU, b.opts.Net, b.opts.Jobs = c.opts.CPU, c.opts.Net, c.opts.Jobs
+			done := make(chan error)
+			var nodes []engine.Node
+			for i := range 4 {
+				nodes = append(nodes, enginetest.Node(fmt.Sprint("n", i), gate, fmt.Sprint(i)))
+			}
+			go func() {
+				_, err := b.try(enginetest.Graph(nodes...))
+				done <- err
+			}()
+			for range c.want {
+				<-gate.Started
+			}
+			// All tokens are out: another start would have to wait for an opening.
+			running := func() int {
+				n := 0
+				for i := range nodes {
+					s := b.events.States(nodes[i].ID)
+					if len(s) > 0 && s[len(s)-1] == "running" {
+						n++
+					}
+				}
+				return n
+			}
+			want(t, "running", running(), c.want)
+			close(gate.Open)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

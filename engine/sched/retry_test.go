@@ -156,3 +156,36 @@ func TestACancellationEndsAPauseBetweenAttempts(t *testing.T) {
 	want(t, "exit code", fault.CodeOf(err), fault.Cancelled)
 	want(t, "state", r.Nodes[0].State, sched.Cancelled)
 }
+
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	temporary := &fault.Error{Code: fault.Network, Err: errors.New("hub is down"), Temporary: true}
+	patient := &fault.Error{Code: fault.Network, Err: errors.New("slow down"), Temporary: true, RetryAfter: 9 * time.Second}
+	lasting := fault.New(fault.Network, "no such repository")
+	for _, c := range []struct {
+		name    string
+		errs    []error
+		retries int
+		runs    int
+		sleeps  []time.Duration
+		err     string
+	}{
+		{"temporary errors are tried again, later each time", []error{temporary, temporary, temporary}, 5, 4, []time.Duration{1e9, 2e9, 4e9}, ""},
+		{"as long as the other side asked", []error{patient}, 1, 2, []time.Duration{9e9}, ""},
+		{"only so often", []error{temporary, temporary, temporary}, 1, 2, []time.Duration{1e9}, "stage a: hub is down"},
+		{"lasting errors are not", []error{lasting}, 5, 1, nil, "stage a: no such repository"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b, s := newBench(t), enginetest.Fail(c.errs...)
+			n := enginetest.Node("a", s, "")
+			n.Retry.Max = c.retries
+			_, err := b.try(enginetest.Graph(n))
+			want(t, "runs", s.Runs(), c.runs)
+			want(t, "sleeps", b.clock.Sleeps(), c.sleeps)
+			if got := fmt.Sprint(err); c.err != "" && got != c.err || c.err == "" && err != nil {
+				t.Errorf("error %v, want %q", err, c.err)
+			}
+		})
+	}
+}

@@ -184,3 +184,70 @@ func TestNobodySaysTheSecretOfAnother(t *testing.T) {
 		t.Error(files, err)
 	}
 }
+
+func TestSecretsAreCutOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const token, param = "hf_s3cr3t/x", "p4ssw0rd"
+	spec := enginetest.Spec("leaky")
+	spec.Env = []engine.EnvVar{{Name: "TOKEN", Secret: true}, {Name: "SIZE", Keyed: true}}
+	s := &enginetest.Fake{Spec: spec}
+	s.Do = func(_ context.Context, in engine.In, out engine.Out) error {
+		leak := in.Env["TOKEN"] + " " + in.Params.(*enginetest.Params).Key
+		if leak != token+" "+param {
+			t.Errorf("the stage was given %q", leak)
+		}
+		in.Events.Info("log "+leak, map[string]any{"url": "http://x?t=hf_s3cr3t%2Fx", "deep": []any{map[string]any{"a": leak}}, "typed": []string{leak}})
+		in.Events.Progress(1, 2, "bytes", leak)
+		out.Note("leak", leak)
+		if err := os.WriteFile(out.Path("out"), []byte("x"), 0o644); err != nil {
+			return err
+		}
+		if s.Runs() == 1 {
+			return fault.New(fault.Network, "GET %s", leak).WithHint("check %s", leak)
+		}
+		return nil
+	}
+	b.opts.Env = func(name string) (string, bool) {
+		v, ok := map[string]string{"TOKEN": token, "SIZE": "5"}[name]
+		return v, ok
+	}
+	n := enginetest.Node("a", s, "")
+	n.Params["secret"] = param
+	_, err := b.try(enginetest.Graph(n))
+	want(t, "error", fmt.Sprint(err, "; ", fault.HintOf(err), "; ", fault.CodeOf(err)), "stage a: GET [secret] [secret]; check [secret] [secret]; 30")
+	r := b.run(enginetest.Graph(n))
+	want(t, "keyed environment", r.Nodes[0].Parts.Env, map[string]string{"SIZE": "5"})
+	if text := fmt.Sprintf("%+v", render(b.events)); leaks(text, token, param, "hf_s3cr3t") {
+		t.Error("events hold a secret: " + text)
+	}
+	err = filepath.WalkDir(b.dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if data, _ := os.ReadFile(path); leaks(string(data), token, param) {
+			t.Errorf("%s holds a secret", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func render(events *enginetest.Events) string {
+	var out strings.Builder
+	for _, e := range events.All() {
+		fmt.Fprintf(&out, "%+v %+v %+v\n", e.State, e.Progress, e.Log)
+	}
+	return out.String()
+}
+
+func leaks(text string, secrets ...string) bool {
+	for _, s := range secrets {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}

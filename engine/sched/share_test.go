@@ -2,6 +2,7 @@ package sched_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -240,4 +241,38 @@ func TestEqualWorkIsAskedForAndDoneOnce(t *testing.T) {
 	b.run(enginetest.Graph(enginetest.Node("a", s, "1"), enginetest.Node("b", s, "1")))
 	want(t, "runs", s.Runs(), 1)
 	want(t, "pushes", len(f.pushed), 1)
+}
+
+func TestTwoProcessesComputeAKeyOnce(t *testing.T) {
+	t.Parallel()
+	b, gate := newBench(t), enginetest.NewGate()
+	second, err := store.Open(b.dir, nil) // another store on the same workspace: its own locks
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	g := enginetest.Graph(enginetest.Node("a", gate, "x"))
+	results := make(chan *sched.Result, 2)
+	run := func(st *store.Store, events event.Sink) {
+		r, err := sched.Run(context.Background(), g, st, b.opts, events)
+		if err != nil {
+			t.Error(err)
+		}
+		results <- r
+	}
+	go run(b.st, b.events)
+	<-gate.Started
+	want(t, "plan", b.statuses(g), fmt.Sprintf("a running: pid %d on %s computes it", os.Getpid(), hostname(t)))
+	waits := make(chan string, 1)
+	go run(second, sinkFunc(func(e event.Event) {
+		if e.Log != nil {
+			waits <- e.Log.Text
+		}
+	}))
+	text := <-waits
+	close(gate.Open)
+	<-results
+	<-results
+	want(t, "runs", gate.Runs(), 1)
+	want(t, "word about waiting", text, fmt.Sprintf("waiting for pid %d on %s, which computes the same result", os.Getpid(), hostname(t)))
 }
