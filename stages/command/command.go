@@ -37,7 +37,7 @@ func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:      "command",
 		Version:   1,
-		Doc:       "Runs a command line with declared inputs and outputs: inputs are environment variables that hold paths, outputs lie below $OUT.",
+		Doc:       "Run a command line with declared inputs and outputs: inputs are environment variables that hold paths, outputs lie below $OUT.",
 		Params:    Params{},
 		Env:       []engine.EnvVar{{Name: "PATH"}},
 		Resources: engine.Resources{CPU: 1},

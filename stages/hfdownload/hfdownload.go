@@ -57,7 +57,7 @@ func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:    "hf-download",
 		Version: 1,
-		Doc:     "Download a model or data repository from a Hugging Face hub, or from a folder laid out like one, check every file's digest and pins the commit.",
+		Doc:     "Download a model or data repository from a Hugging Face hub, or from a folder laid out like one, check every file's digest and pin the commit.",
 		Params:  Params{},
 		Outputs: []artifact.Port{
 			{Name: "model", Kind: artifact.HFModel, Path: ".", Doc: "the repository as a model directory"},

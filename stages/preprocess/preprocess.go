@@ -30,7 +30,7 @@ func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:      "preprocess",
 		Version:   2,
-		Doc:       "Turns text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
+		Doc:       "Turn text or instruction records into a token index (Megatron .bin/.idx), through a prompt template and packed where wanted.",
 		Params:    Params{},
 		Outputs:   []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
 		Resumable: true,

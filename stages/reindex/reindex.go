@@ -30,7 +30,7 @@ func (Stage) Describe() engine.Spec {
 	return engine.Spec{
 		Name:    "reindex",
 		Version: 1,
-		Doc:     "Joins token indexes into one, and splits them by share or by number of documents.",
+		Doc:     "Join token indexes into one, and split them by share or by number of documents.",
 		Params:  Params{},
 		Outputs: []artifact.Port{{Name: "index", Kind: artifact.TokenIndex, Doc: "folder of .bin/.idx pairs and manifest.json"}},
 	}
