@@ -365,7 +365,7 @@ func TestAPanicIsAFailure(t *testing.T) {
 	want(t, "state", r.Nodes[0].State, sched.Failed)
 	logged := false
 	for _, e := range b.events.All() {
-		logged = logged || e.Log != nil && strings.Contains(e.Log.Text, "sched_test.go")
+		logged = logged || e.Log != nil && strings.Contains(e.Log.Text, "failure_test.go")
 	}
 	if !logged {
 		t.Error("no stack in the log")
