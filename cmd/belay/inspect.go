@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +55,7 @@ func inspect(ctx context.Context, path string, f *indexFlags, opt convert.Inspec
 	in := inspection{Path: path}
 	if _, err := os.Stat(path); err != nil {
 		if !corpus.Exists(path) {
-			return in, fault.Wrap(fault.Data, err)
+			return in, fault.New(fault.Data, "inspect %s: %w", path, errors.Unwrap(err))
 		}
 	}
 	in.Provenance = provenance(path)

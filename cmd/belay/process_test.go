@@ -30,7 +30,8 @@ func belay(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, "belay", args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "HUB="+filepath.Join(goldens.Root(t), "testdata", "hub"))
+	// A process that is killed leaves its temporary files: they go with the test.
+	c.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), "HUB="+filepath.Join(goldens.Root(t), "testdata", "hub"))
 	return c
 }
 

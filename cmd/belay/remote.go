@@ -143,8 +143,8 @@ func placeBucket(place string) (remote.Bucket, error) {
 	}
 	at, err := remote.ParseAddress(place)
 	switch {
-	case err != nil:
-		return nil, fault.New(fault.Usage, "place of the results: %w", err)
+	case err != nil && (strings.HasPrefix(place, "file://") || strings.HasPrefix(place, "sftp://")):
+		return nil, fault.New(fault.Usage, "%s: %w", place, err)
 	case at.Dir == "" && at.SSH == nil:
 		return nil, fault.New(fault.Usage, "%s: want a folder, file:///folder or sftp://user@host/folder", place).
 			WithHint("other remotes need settings: write remote: {url: ...} into %s", workspace.Name)

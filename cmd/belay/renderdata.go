@@ -68,7 +68,7 @@ func (r *render) record() (record.Record, error) {
 	for n := int64(1); ; n++ {
 		raw, err := f.Next()
 		if errors.Is(err, io.EOF) {
-			return record.Record{}, fmt.Errorf("%s has %d rows, no row %d", r.data, n-1, r.row)
+			return record.Record{}, fmt.Errorf("read row %d of %s: it has %s", r.row, r.data, count(int(n-1), "row"))
 		}
 		if err != nil {
 			return record.Record{}, err

@@ -362,8 +362,11 @@ func (c *collector) missing(i int) error {
 			if len(c.sources) > 1 {
 				what = " " + c.sources[i].name
 			}
-			return fault.New(fault.Data, "read input%s: no column %q; the columns are %s", what, name, strings.Join(c.seen[i], ", ")).
-				WithHint("map_keys (json_keys for style pretrain) names the columns to read; an empty name leaves one out")
+			hint := "map_keys (json_keys for style pretrain) names the columns to read; an empty name leaves one out"
+			if slices.Contains(c.sources[i].change.Columns(), name) {
+				hint = "filter or map names it"
+			}
+			return fault.New(fault.Data, "read input%s: no column %q; the columns are %s", what, name, strings.Join(c.seen[i], ", ")).WithHint("%s", hint)
 		}
 	}
 	return nil

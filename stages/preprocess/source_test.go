@@ -166,6 +166,9 @@ func TestColumnsOfExpressionsMustBeThere(t *testing.T) {
 	if want := `no column "lang"; the columns are text, n`; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %s", err, want)
 	}
+	if hint := fault.HintOf(err); hint != "filter or map names it" {
+		t.Errorf("hint %q: map_keys has nothing to do with it", hint)
+	}
 }
 
 const mixed = `{"text": "one"}

@@ -33,6 +33,9 @@ func gather(inputs []artifact.Ref) (fields []*field, manifests []*corpus.Manifes
 			}
 		} else {
 			dir = filepath.Dir(in.Path)
+			if !corpus.Exists(prefixes[0]) {
+				return fields, nil, fmt.Errorf("%s is neither a folder of token indexes nor one of .bin and .idx", in.Label)
+			}
 		}
 		if len(prefixes) == 0 {
 			return fields, nil, fmt.Errorf("no .bin/.idx pair in %s", in.Label)

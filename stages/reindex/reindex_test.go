@@ -170,15 +170,16 @@ func TestMistakesAreNamed(t *testing.T) {
 		code int
 		p    Params
 	}{
-		"split and documents_per_part are both given":              {fault.Recipe, Params{Split: "1,1", PerPart: 2, Input: []artifact.Ref{text}}},
-		`split "x": want one to three numbers`:                     {fault.Recipe, Params{Split: "x", Input: []artifact.Ref{text}}},
-		"input names no token index":                               {fault.Recipe, Params{}},
-		`output_prefix "../x"`:                                     {fault.Recipe, Params{OutputPrefix: "../x", Input: []artifact.Ref{text}}},
-		"leaves no document of 3 for valid":                        {fault.Data, Params{Split: "949,50,1", Input: []artifact.Ref{text}}},
-		"no .bin/.idx pair":                                        {fault.Data, Params{Input: []artifact.Ref{dir(nil)}}},
-		"there are 1 indexes of code_document, 1 of text_document": {fault.Data, Params{Input: []artifact.Ref{text, dir(map[string]int{"x_code_document": 1})}}},
-		"has other pieces":                                         {fault.Data, Params{Input: []artifact.Ref{dir(map[string]int{"x_packed_labels_document": 2, "y_packed_input_ids_document": 2})}}},
-		"has 2 documents":                                          {fault.Data, Params{Input: []artifact.Ref{dir(map[string]int{"x_packed_labels_document": 2, "x_packed_input_ids_document": 3})}}},
+		"split and documents_per_part are both given":                {fault.Recipe, Params{Split: "1,1", PerPart: 2, Input: []artifact.Ref{text}}},
+		`split "x": want one to three numbers`:                       {fault.Recipe, Params{Split: "x", Input: []artifact.Ref{text}}},
+		"input names no token index":                                 {fault.Recipe, Params{}},
+		`output_prefix "../x"`:                                       {fault.Recipe, Params{OutputPrefix: "../x", Input: []artifact.Ref{text}}},
+		"leaves no document of 3 for valid":                          {fault.Data, Params{Split: "949,50,1", Input: []artifact.Ref{text}}},
+		"neither a folder of token indexes nor one of .bin and .idx": {fault.Data, Params{Input: []artifact.Ref{ref("/none/x_text_document.idx")}}},
+		"no .bin/.idx pair":                                          {fault.Data, Params{Input: []artifact.Ref{dir(nil)}}},
+		"there are 1 indexes of code_document, 1 of text_document":   {fault.Data, Params{Input: []artifact.Ref{text, dir(map[string]int{"x_code_document": 1})}}},
+		"has other pieces":                                           {fault.Data, Params{Input: []artifact.Ref{dir(map[string]int{"x_packed_labels_document": 2, "y_packed_input_ids_document": 2})}}},
+		"has 2 documents":                                            {fault.Data, Params{Input: []artifact.Ref{dir(map[string]int{"x_packed_labels_document": 2, "x_packed_input_ids_document": 3})}}},
 	} {
 		_, err := run(t.TempDir(), c.p)
 		if err == nil || !strings.Contains(err.Error(), want) {

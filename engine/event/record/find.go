@@ -71,7 +71,7 @@ func Find(runs, text string) (dir string, err error) {
 			}
 		}
 		if n >= len(ids) {
-			return "", fault.New(fault.Usage, "run %q: there are %d runs", text, len(ids)).WithHint("belay runs lists them")
+			return "", fault.New(fault.Usage, "run %q: runs there are: %d", text, len(ids)).WithHint("belay runs lists them")
 		}
 		return filepath.Join(runs, ids[len(ids)-1-n]), nil
 	}
@@ -84,8 +84,12 @@ func Find(runs, text string) (dir string, err error) {
 			found = append(found, id)
 		}
 	}
-	if len(found) != 1 {
+	switch len(found) {
+	case 1:
+		return filepath.Join(runs, found[0]), nil
+	case 0:
+		return "", fault.New(fault.Usage, "no run begins with %q", text).WithHint("belay runs lists them")
+	default:
 		return "", fault.New(fault.Usage, "%d runs begin with %q", len(found), text).WithHint("belay runs lists them")
 	}
-	return filepath.Join(runs, found[0]), nil
 }

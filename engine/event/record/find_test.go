@@ -42,7 +42,7 @@ func TestRunsAreFoundByWhatAPersonWrites(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"last~4": "there are 4 runs", "last~x": "want last", "last1": "want last", "last~-1": "want last", "20260102": "2 runs begin", "1999": "0 runs begin",
+		"last~4": "runs there are: 4", "last~x": "want last", "last1": "want last", "last~-1": "want last", "20260102": "2 runs begin", "1999": "no run begins",
 	} {
 		if _, err := Find(runs, text); err == nil || !strings.Contains(err.Error(), want) || fault.CodeOf(err) != fault.Usage {
 			t.Errorf("%q: %v, want %q", text, err, want)
