@@ -113,17 +113,9 @@ func Native(v any) any {
 	case int64:
 		return int(x)
 	case []any:
-		out := make([]any, len(x))
-		for i, e := range x {
-			out[i] = Native(e)
-		}
-		return out
+		return list(x, Native)
 	case map[string]any:
-		out := make(map[string]any, len(x))
-		for k, e := range x {
-			out[k] = Native(e)
-		}
-		return out
+		return members(x, Native)
 	}
 	return v
 }
@@ -136,29 +128,29 @@ func Plain(v any) any {
 	case float32:
 		return float64(x)
 	case []any:
-		out := make([]any, len(x))
-		for i, e := range x {
-			out[i] = Plain(e)
-		}
-		return out
+		return list(x, Plain)
 	case []string:
-		out := make([]any, len(x))
-		for i, e := range x {
-			out[i] = e
-		}
-		return out
+		return list(x, Plain)
 	case []int:
-		out := make([]any, len(x))
-		for i, e := range x {
-			out[i] = int64(e)
-		}
-		return out
+		return list(x, Plain)
 	case map[string]any:
-		out := make(map[string]any, len(x))
-		for k, e := range x {
-			out[k] = Plain(e)
-		}
-		return out
+		return members(x, Plain)
 	}
 	return v
+}
+
+func list[T any](x []T, of func(any) any) []any {
+	out := make([]any, len(x))
+	for i, e := range x {
+		out[i] = of(e)
+	}
+	return out
+}
+
+func members(x map[string]any, of func(any) any) map[string]any {
+	out := make(map[string]any, len(x))
+	for k, e := range x {
+		out[k] = of(e)
+	}
+	return out
 }

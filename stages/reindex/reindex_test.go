@@ -69,7 +69,11 @@ func read(t failer, dir, name string) string {
 
 func TestPartsAreWhatWouldHaveBeenWrittenAlone(t *testing.T) {
 	t.Parallel()
+	n := 0
 	rapid.Check(t, func(r *rapid.T) {
+		if n++; n > 30 { // each syncs a dozen files
+			return
+		}
 		root, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {
 			r.Fatal(err)

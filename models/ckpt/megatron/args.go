@@ -81,16 +81,8 @@ func (a Args) Text(name, def string) string {
 
 // Texts is a list of text, or nil.
 func (a Args) Texts(name string) []string {
-	v, _ := a.dict.Get(name)
-	var items []any
-	switch x := v.(type) {
-	case *torchpt.List:
-		items = x.Items
-	case torchpt.Tuple:
-		items = x
-	}
 	var out []string
-	for _, it := range items {
+	for _, it := range a.items(name) {
 		if s, ok := it.(string); ok {
 			out = append(out, s)
 		}
@@ -100,21 +92,25 @@ func (a Args) Texts(name string) []string {
 
 // Ints is a list of whole numbers, or nil.
 func (a Args) Ints(name string) []int {
-	v, _ := a.dict.Get(name)
-	var items []any
-	switch x := v.(type) {
-	case *torchpt.List:
-		items = x.Items
-	case torchpt.Tuple:
-		items = x
-	}
 	var out []int
-	for _, it := range items {
+	for _, it := range a.items(name) {
 		if n, ok := it.(int64); ok {
 			out = append(out, int(n))
 		}
 	}
 	return out
+}
+
+// items are the elements of a list or tuple.
+func (a Args) items(name string) []any {
+	v, _ := a.dict.Get(name)
+	switch x := v.(type) {
+	case *torchpt.List:
+		return x.Items
+	case torchpt.Tuple:
+		return x
+	}
+	return nil
 }
 
 // Clone is a copy that can be changed alone.
