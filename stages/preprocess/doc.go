@@ -41,8 +41,7 @@
 // # Files
 //
 // Running text: PREFIX_KEY_document.{bin,idx}, or PREFIX_KEY_sentence with split_sentences (package sentence).
-// Instructions:
-// PREFIX_packed_{input_ids,attention_mask,labels}_document.{bin,idx} ("packed" whether packed or
+// Instructions: PREFIX_packed_{input_ids,attention_mask,labels}_document.{bin,idx} ("packed" whether packed or
 // not, as the reference names them), and when packed PREFIX_packed_lengths.{bin,idx} (see corpus).
 //
 // # Compat
@@ -63,4 +62,9 @@
 // All of its script's options are parameters or aliases of one. Those that change nothing say so when they are given
 // (Reference); what cannot be had is refused with the way out. Data sets of a dataset_info.json (Datasets) become
 // sources, interleaved by the numbers that numpy's generator draws from the same seed (pcg64).
+//
+// # Where to add things
+//
+// A kind of record: package handler. A format of files: package record. What is done to a record before it is encoded:
+// package rowexpr, or a field of Source.
 package preprocess

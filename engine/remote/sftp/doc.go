@@ -12,9 +12,9 @@
 // # Login
 //
 // ~/.ssh/config and /etc/ssh/ssh_config give alias, user, port, machines to jump over (ProxyJump), keys and files of known
-// hosts. Keys come from the
-// file that the address names, else from the agent and the usual files. Nobody is asked for a password or pass phrase: a
-// program that runs for days has nobody to ask. So an encrypted key counts only when an agent holds it.
+// hosts. Keys come from the file that the address names, else from the agent and the usual files. Nobody is asked for a
+// password or pass phrase: a program that runs for days has nobody to ask. So an encrypted key counts only when an agent
+// holds it.
 //
 // # Host keys
 //
@@ -31,4 +31,8 @@
 //
 // The folder must exist: a wrong path is not an empty remote. A file has its name when it is whole. No request is answered by
 // a machine whose key is not known.
+//
+// # Where to add things
+//
+// A keyword of ssh's settings: keywords in settings.go, and what a login makes of it in login.go.
 package sftp

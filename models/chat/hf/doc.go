@@ -31,4 +31,8 @@
 //
 // strftime_now exists only where a date is given, so that what a stage makes depends on its parameters alone. Templates
 // that ask whether it is defined have a date of their own.
+//
+// # Where to add things
+//
+// What the template language lacks: package jinja. A place where models keep their template: load.go.
 package hf

@@ -16,4 +16,8 @@
 //
 // Every count of the file is held against the bytes that are left before anything is made for it. The contents of
 // metadata's arrays (a tokenizer's tokens) are passed over: a list is known by its length.
+//
+// # Where to add things
+//
+// An element type: a case of kindOf, its block decoder in quant.go, and a case with ggml's own numbers in testdata.
 package gguf

@@ -16,4 +16,8 @@
 //
 // Memory goes with what is shown, never with the index: ids of other samples are not read, lengths are counted.
 // A Page needs no other file and no network.
+//
+// # Where to add things
+//
+// A fact about a whole index: facts.go. What becomes of a token: a Use in sample.go, and its colour in page.html.
 package view

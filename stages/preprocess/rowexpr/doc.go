@@ -15,4 +15,8 @@
 //
 // The functions and bounds are those of package formula. An expression that fails on a record is a mistake of that
 // record, with the place in both.
+//
+// # Where to add things
+//
+// A function: package formula, so that recipes have it too. A type of values: value.go.
 package rowexpr

@@ -11,4 +11,8 @@
 // A batch is checked before anything of it is handed out. No message may claim more bytes than the file has,
 // and the buffers of one batch may not unpack to more than a bound that depends on the file's size. The library
 // stays behind this package, and panics of it end here as errors.
+//
+// # Where to add things
+//
+// A type of values: its case in column.go, and its form in package cell.
 package arrowfile

@@ -14,4 +14,8 @@
 // A page of each column is held at a time, and a block of about a mebibyte. Before the pages of a row group are read
 // their headers are walked: none may claim more bytes than the file has, or unpack to more than a bound that depends
 // on its size. The library stays behind this package, and panics of it end here as errors.
+//
+// # Where to add things
+//
+// A type of values: its case in leaf.go, and its form in package cell.
 package parquetfile
