@@ -9,7 +9,8 @@
 // keeps where each value was written through extends and overrides. expr: ${ ... } expressions, typed
 // before they run. check: who reads whom, cycles, parameters of the caller, problems put in their
 // place. compile: the front door, from a path (or one stage's command line) to a graph: matrix, evaluation, inputs and
-// kinds, recipes that stages use. schema: JSON Schemas for editors. workspace: the file belay.yaml. lsp: the language server. foreign: recipes made of other systems' scripts and configurations.
+// kinds, recipes that stages use. schema: JSON Schemas for editors. workspace: the file belay.yaml. lsp: the language
+// server. foreign: recipes made of other systems' scripts and configurations.
 //
 // # Invariants
 //
