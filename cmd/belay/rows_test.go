@@ -175,7 +175,7 @@ func TestAChangeWithinTheSameTickIsSeen(t *testing.T) {
 	t.Parallel()
 	r := newRows(t)
 	r.run(everything()...)
-	for i := range 20 {
+	for i := range 10 {
 		r.write("leaf/2.txt", fmt.Sprintf("tick %02d\n", i))
 		r.run("leaf2")
 		r.write("leaf/2.txt", fmt.Sprintf("tock %02d\n", i))
