@@ -53,6 +53,11 @@ finds everything done, without a network. Every byte is checked before anything 
 is left alone unless --force is given.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			for _, path := range args {
+				if err := readable(path); err != nil {
+					return err
+				}
+			}
 			isOne := slices.ContainsFunc(args, isBundle)
 			if err := f.check(c, isOne, args); err != nil {
 				return err
@@ -119,6 +124,19 @@ func (a *app) imports(paths []string, f importFlags) error {
 	return a.importRecipe(sources, f) // a kind that is no part of a recipe branches off before this
 }
 
+// readable says what is wrong with a path that is no file to read, before what it is decides which flags it takes.
+func readable(path string) error {
+	in, err := os.Open(path)
+	if err != nil {
+		err := fault.New(fault.Data, "import: %w", err)
+		if errors.Is(err, fs.ErrNotExist) {
+			return err.WithHint("give the path of a script, a configuration or a bundle")
+		}
+		return err
+	}
+	return in.Close()
+}
+
 // openSource reads a file and recognises it by its content.
 func openSource(path string) (source, error) {
 	abs, err := filepath.Abs(path)
@@ -127,11 +145,7 @@ func openSource(path string) (source, error) {
 	}
 	in, err := os.Open(path)
 	if err != nil {
-		err := fault.New(fault.Data, "import: %w", err)
-		if errors.Is(err, fs.ErrNotExist) {
-			return source{}, err.WithHint("give the path of a launch script or a configuration")
-		}
-		return source{}, err
+		return source{}, fault.New(fault.Data, "import: %w", err)
 	}
 	defer in.Close()
 	text, err := io.ReadAll(io.LimitReader(in, maxSource))
@@ -195,8 +209,11 @@ func (a *app) importRecipe(sources []source, f importFlags) error {
 	}
 	if len(jobs) == 0 {
 		a.sayLeft(left)
-		return fault.New(fault.Data, "import %s: nothing in it is a stage", strings.Join(opt.Files, ", ")).
-			WithHint("stages are made of commands that run %s, outside functions, loops and conditions", strings.Join(mindspeed.Names(), ", "))
+		err := fault.New(fault.Data, "import %s: nothing in it is a stage", strings.Join(opt.Files, ", "))
+		if slices.ContainsFunc(sources, func(s source) bool { return s.kind == shellSource }) {
+			err = err.WithHint("stages are made of commands that run %s, outside functions, loops and conditions", strings.Join(mindspeed.Names(), ", "))
+		}
+		return err
 	}
 	if len(jobs) > foreign.MaxJobs {
 		return fault.New(fault.Data, "import %s: %d stages, more than the %d of one recipe", strings.Join(opt.Files, ", "), len(jobs), foreign.MaxJobs).
@@ -272,7 +289,7 @@ func (a *app) deliver(res *foreign.Result, opt foreign.Options, f importFlags) e
 			_, err := w.Write(res.Text)
 			return err
 		}
-		_, err := fmt.Fprintf(w, "%s: %d stages, %d things left out\n", f.out, len(res.Stages), len(res.Left))
+		_, err := fmt.Fprintf(w, "%s: %s, %s left out\n", f.out, count(len(res.Stages), "stage"), count(len(res.Left), "thing"))
 		return err
 	})
 }

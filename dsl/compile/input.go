@@ -255,7 +255,7 @@ func (b *builder) makers(have artifact.Kind, want []artifact.Kind) string {
 	if len(names) == 0 || len(names) > 3 {
 		return ""
 	}
-	return "a stage that uses " + strings.Join(names, " or ") + " makes one of the other"
+	return "a stage that uses " + strings.Join(names, " or ") + " goes between them"
 }
 
 // path makes a source. It is relative to the file it was written in, or to the working directory when it came

@@ -33,6 +33,8 @@ func TestTextUnderlinesTheSubject(t *testing.T) {
 			"r.yaml:3:307: s\n    ..." + strings.Repeat("a", 157) + "END\n    " + strings.Repeat(" ", 160) + "^^^\n"},
 		{"inline texts have no line", diag.Diagnostic{Severity: diag.Warning, Summary: "s", Subject: pos.Of(pos.NewInline("-p x=1", "/", "1"), 0, 1)},
 			"-p x=1: warning: s\n"},
+		{"nothing points at a line that is not shown", diag.Diagnostic{Summary: "s", Subject: span(pos.NewFile("r.yaml", "/r.yaml", "/", ""), 1, 5, 9)},
+			"r.yaml:1:5: s\n"},
 		{"notes and details follow", diag.Diagnostic{Summary: "s", Detail: "a\nb", Notes: []diag.Note{{Text: "n", Span: span(f, 1, 1, 2)}, {Text: "m"}}},
 			"s\n  a\n  b\n  r.yaml:1:1: n\n  m\n"},
 		{"the context stands above", diag.Diagnostic{Summary: "s", Subject: span(f, 2, 2, 3), Context: span(f, 1, 1, 2)},

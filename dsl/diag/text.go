@@ -84,6 +84,9 @@ func excerpt(s pos.Span) (line, mark string) {
 		return "", ""
 	}
 	runes := []rune(p.File.Line(p.Line))
+	if strings.TrimSpace(string(runes)) == "" {
+		return "", "" // nothing to point at, or a line that must not be seen
+	}
 	from := min(max(p.Col-1, 0), len(runes))
 	to := from + 1
 	if s.End.Line == p.Line && s.End.Col > p.Col {
