@@ -41,7 +41,7 @@ func (c *config) datasets(key *ast.Pair, running bool) []records {
 		}
 		r, why := c.records(key, name, p.Value, running)
 		if why == "" && len(out) > 0 && !out[0].like(r) {
-			why = "records of another form than those of " + out[0].name + ": a stage reads records of one form, and training one index"
+			why = "records of another form than those of " + out[0].name + ": the sets that are read in one way are taken; name the others as sources of the stage"
 		}
 		if why != "" {
 			c.leave(key, name, why)
@@ -181,21 +181,33 @@ func (c *config) preprocess(m *model, running bool) *foreign.Job {
 			j.Settings = append(j.Settings, foreign.Setting{Field: field, Value: v, As: key.Key.Text, At: key.Key.Span})
 		}
 	}
+	if p := c.take("max_samples"); p != nil {
+		if len(sets) < 2 {
+			set(j, "max_samples", p)
+		} else {
+			c.drop(p, "it counts the records of each set, which are one input here: name the sets as sources of the stage")
+		}
+	}
 	if running {
 		c.fixed(j, "append_eod", "true", "")
 		return j
 	}
+	for _, name := range []string{"train_on_prompt", "mask_history"} {
+		if p := c.take(name); p != nil {
+			set(j, name, p)
+		}
+	}
 	if p := c.take("template"); p != nil {
 		set(j, "template", p)
 	} else {
-		j.Settings = append(j.Settings, foreign.Setting{Field: "template", Open: "nothing", Why: "the tokenizer's own template is not taken", As: "template", At: j.At})
+		j.Settings = append(j.Settings, foreign.Setting{Field: "template", Open: "nothing", Why: "hf is the tokenizer's own template", As: "template", At: j.At})
 	}
 	if p := c.root.Find("cutoff_len"); p != nil {
 		set(j, "seq_length", p)
 	} else {
 		c.fixed(j, "seq_length", cutoff, "")
 	}
-	c.fixed(j, "on_long", "truncate", "")
+	c.fixed(j, "on_long", "proportional", "")
 	for _, name := range []string{"packing", "neat_packing"} {
 		if p := c.take(name); p != nil {
 			set(j, "pack", p)
