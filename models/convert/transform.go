@@ -131,6 +131,9 @@ func (c chain) forward(env Env, parts []Block) (Block, error) {
 	return parts[0], nil
 }
 
+// stacks says whether forward does no more than to put parts one below the other.
+func (c chain) stacks() bool { return len(c) == 0 || len(c) == 1 && c[0] == Transform(stack{}) }
+
 // stream gives the bytes of what forward makes, without holding them where that can be had.
 func (c chain) stream(env Env, parts []Block, yield func([]byte) error) error {
 	if len(c) == 1 {

@@ -327,8 +327,36 @@ func run(ctx context.Context, src ckpt.Source, env Env, tp int, jobs []*job, opt
 	return ctx.Err()
 }
 
+// copy writes a tensor of one rank that is its inputs one below the other.
+func (j *job) copy(src ckpt.Source, inputs []ckpt.Info, put func(t int, o output, data []byte) error) error {
+	for _, i := range inputs {
+		all, err := stretches(src, i.Name)
+		if err != nil {
+			return err
+		}
+		size := int64(0)
+		for _, b := range all {
+			size += int64(len(b))
+		}
+		if size != i.Size() {
+			return fmt.Errorf("%s has %d bytes, want %d", i.Name, size, i.Size())
+		}
+		for _, b := range all {
+			for _, o := range j.outs {
+				if err := put(0, o, b); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // do makes a tensor, or the part of it that is one expert's.
 func (j *job) do(src ckpt.Source, inputs []ckpt.Info, env Env, tp int, put func(t int, o output, data []byte) error) error {
+	if tp == 1 && j.parts == nil && j.chain.stacks() {
+		return j.copy(src, inputs, put)
+	}
 	var parts []Block
 	for _, i := range inputs {
 		data, err := src.Bytes(i.Name)
