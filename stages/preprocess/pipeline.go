@@ -297,15 +297,16 @@ func (c *collector) take(b *batch) error {
 	var stop error
 	for _, r := range b.results {
 		c.records++
-		example := r.place.String()
 		if r.err != nil {
 			if stop = c.tolerance.wrong(r.err, c.records); stop != nil {
 				break
 			}
-			r.doc, example = handler.Document{Dropped: record.Reason(r.err)}, r.err.Error()
+			r.doc = handler.Document{Dropped: record.Reason(r.err)}
 		}
 		if why := r.doc.Dropped; why != "" && c.examples[why] == "" && len(c.examples) < maxExamples {
-			c.examples[why] = example
+			if c.examples[why] = r.place.String(); r.err != nil {
+				c.examples[why] = r.err.Error()
+			}
 		}
 		c.docs = append(c.docs, r.doc)
 	}
