@@ -20,6 +20,7 @@
 // artifact: kinds, ports, digests, manifests. param: parameter structs as schemas. key: cache keys and
 // their differences. store: atomic publish, locks, stat cache. sched: plan and run. event: what
 // happened, to terminals, files and the report. lockfile: belay.lock. fault: errors with an exit code. enginetest: fakes
-// and conformance suites. metric: numbers that stages write. formula: what expressions may do. secret: values that must not be written. watch: when files change.
-// remote: results shared by a team. bundle: a recipe and its results in one file.
+// and conformance suites. metric: numbers that stages write. formula: what expressions may do. secret: values that must
+// not be written. watch: when files change. remote: results shared by a team. bundle: a recipe and its results in one
+// file.
 package engine

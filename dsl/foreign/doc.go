@@ -4,12 +4,14 @@
 //
 // # Job and Setting
 //
-// A Job is one run of a program there and one stage here, with its settings under the names they have there. Names and values meet the
-// stage's own schema: its parameters, their aliases, types and bounds. There is no second table of what a stage takes.
+// A Job is one run of a program there and one stage here, with its settings under the names they have there. Names and
+// values meet the stage's own schema: its parameters, their aliases, types and bounds. There is no second table of what
+// a stage takes.
 //
 // # Left
 //
-// Something of the source that the recipe does not have, where it stands and why. It is in the result and in a comment at its stage.
+// Something of the source that the recipe does not have, where it stands and why. It is in the result and in a comment
+// at its stage.
 //
 // # Joining
 //
@@ -23,6 +25,7 @@
 //
 // # Where to add things
 //
-// A flag of MindSpeed-LLM: tables in mindspeed/flags.go, only when its name is neither a parameter nor an alias of the stage. A key of
-// LLaMA-Factory: llamafactory/keys.go. Another system: a package beside those that returns Jobs, and a case in cmd/belay/import.go.
+// A flag of MindSpeed-LLM: tables in mindspeed/flags.go, only when its name is neither a parameter nor an alias of the
+// stage. A key of LLaMA-Factory: llamafactory/keys.go. Another system: a package beside those that returns Jobs, and a
+// case in cmd/belay/import.go.
 package foreign

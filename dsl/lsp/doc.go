@@ -9,13 +9,13 @@
 //
 // # Server
 //
-// Owns the open documents and answers in the order of arrival. A reader takes messages in and notes cancellations; a checker, one at a
-// time, compiles the open recipes once typing pauses. Nothing else runs beside it.
+// Owns the open documents and answers in the order of arrival. A reader takes messages in and notes cancellations; a
+// checker, one at a time, compiles the open recipes once typing pauses. Nothing else runs beside it.
 //
 // # project
 //
-// What completion and navigation know: the outlines of the recipe and of the files it extends, merged key by key. It is there however
-// broken the text is. Types and values of expressions come from compile.View.
+// What completion and navigation know: the outlines of the recipe and of the files it extends, merged key by key. It is
+// there however broken the text is. Types and values of expressions come from compile.View.
 //
 // # slot and mention
 //
@@ -29,6 +29,6 @@
 //
 // # Where to add things
 //
-// A key of the language: its text in language.go; keys below it come from the JSON Schema. A place with its own values: slot.go. A request:
-// handlers in server.go and its capability in lifecycle.go.
+// A key of the language: its text in language.go; keys below it come from the JSON Schema. A place with its own values:
+// slot.go. A request: handlers in server.go and its capability in lifecycle.go.
 package lsp

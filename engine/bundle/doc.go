@@ -6,7 +6,8 @@
 // # Layout
 //
 // A zip archive (zip64 where it must be) whose entries are all stored as they are, so weights are neither packed in vain nor can a
-// few bytes claim to be many. The first entry tells what the file is, the last is the index; between them lies a remote in its usual layout:
+// few bytes claim to be many. The first entry tells what the file is, the last is the index; between them lies a remote
+// in its usual layout:
 //
 //	belay-bundle      the text of Magic
 //	v1/ac/<key>       a result, as in package remote
@@ -17,9 +18,9 @@
 //
 // A bundle is not believed. Its entries are exactly those that its index and its results need, none twice, and they do not
 // overlap: together they are no larger than the file. Nothing of it becomes visible before Check has seen every byte; what is
-// taken out afterwards is checked again on its way. Paths of files are those of an artifact's listing, relative, clean and below the
-// workspace, and never in .belay or .git. There are no secrets in it and no settings that run anything: of belay.yaml only the names of
-// environment variables travel.
+// taken out afterwards is checked again on its way. Paths of files are those of an artifact's listing, relative, clean
+// and below the workspace, and never in .belay or .git. There are no secrets in it and no settings that run anything:
+// of belay.yaml only the names of environment variables travel.
 //
 // Equal contents make equal bundles.
 //

@@ -37,10 +37,10 @@
 // # Gates
 //
 // A gate (engine.Gate) is decided by the numbers that other nodes wrote, when these are done or fresh: before the node's key is
-// computed, of which it is no part. Shut, it switches the node off with the numbers in the reason, and so are nodes that read it. A list
-// over a matrix leaves out what is off, unless all of the matrix is; the reader's key is then as if the recipe had left
-// it out. What only waits for the node (Needs) runs. Numbers that are not there, or cannot be read, are the node's failure; a gate
-// on a node that is off switches off, on one that failed skips.
+// computed, of which it is no part. Shut, it switches the node off with the numbers in the reason, and so are nodes
+// that read it. A list over a matrix leaves out what is off, unless all of the matrix is; the reader's key is then as
+// if the recipe had left it out. What only waits for the node (Needs) runs. Numbers that are not there, or cannot be
+// read, are the node's failure; a gate on a node that is off switches off, on one that failed skips.
 //
 // Nothing of it is stored: a run after a kill decides the same again from the same results. Plan decides what it can: a node
 // whose gate reads what is not there yet (or is in a remote only) is Gated, and what cannot do without it Maybe.

@@ -14,6 +14,7 @@
 //
 // # Output
 //
-// metrics.json holds the total's numbers, which the conditions of other stages may read; results.json the task, its settings and the metrics with standard errors; results.csv one row
-// a subject and the total; samples.jsonl every question with what the model made of it.
+// metrics.json holds the total's numbers, which the conditions of other stages may read; results.json the task, its
+// settings and the metrics with standard errors; results.csv one row a subject and the total; samples.jsonl every
+// question with what the model made of it.
 package benchmark

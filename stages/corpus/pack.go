@@ -9,8 +9,8 @@ import (
 
 // Packs groups samples into packs of at most capacity ids: again and again the longest sample that
 // still fits is taken (best fit from the top), of equally long ones the last. It yields sample numbers, in a slice that
-// the next pack reuses, and can be gone through once. The order is that of LLaMA-Factory's greedy knapsack, in time linear in the samples; besides
-// what length reads, it takes four bytes a sample.
+// the next pack reuses, and can be gone through once. The order is that of LLaMA-Factory's greedy knapsack, in time
+// linear in the samples; besides what length reads, it takes four bytes a sample.
 func Packs(samples int, length func(i int) int, capacity int) (iter.Seq[[]int32], error) {
 	if samples > math.MaxInt32 {
 		return nil, fmt.Errorf("pack samples: %d of them, more than %d", samples, math.MaxInt32)

@@ -24,8 +24,8 @@
 // # Why settings are read here
 //
 // github.com/kevinburke/ssh_config gives up the whole file at "Match final", "Match user" and "Match exec"; the first stands in
-// /etc/ssh of the Fedora and openEuler families. What a login needs is ten keywords, so settings.go reads those, leaves out the blocks
-// that only a second pass or a command would turn on, and refuses what it cannot honour (ProxyCommand).
+// /etc/ssh of the Fedora and openEuler families. What a login needs is ten keywords, so settings.go reads those, leaves
+// out the blocks that only a second pass or a command would turn on, and refuses what it cannot honour (ProxyCommand).
 //
 // # Invariants
 //
