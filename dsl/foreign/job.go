@@ -30,6 +30,7 @@ type Setting struct {
 	At    pos.Span
 	Else  string // why it is left when the stage has no such parameter
 	Note  string // said in the recipe beside it
+	Usual bool   // what the program does when nothing is said
 
 	// Of inputs:
 	Param     string   // how a parameter for it would like to be called

@@ -21,7 +21,7 @@ type Params struct {
 	DType    string       `yaml:"dtype" alias:"params_dtype" default:"" enum:",fp32,bf16,fp16" doc:"element type of the result; empty keeps the source's"`
 	TP       int          `yaml:"tp" alias:"tensor_model_parallel_size,target_tensor_parallel_size" default:"1" min:"1" doc:"tensor parallel size of the result"`
 	PP       int          `yaml:"pp" alias:"pipeline_model_parallel_size,target_pipeline_parallel_size" default:"1" min:"1" doc:"pipeline parallel size of the result"`
-	EP       int          `yaml:"ep" alias:"expert_model_parallel_size,target_expert_parallel_size" default:"1" min:"1" doc:"expert parallel size of the result"`
+	EP       int          `yaml:"ep" alias:"expert_model_parallel_size,target_expert_parallel_size,target_expert_model_parallel_size" default:"1" min:"1" doc:"expert parallel size of the result"`
 	VPPLayer int          `yaml:"num_layers_per_virtual_pipeline_stage" default:"0" min:"0" doc:"layers of a virtual pipeline stage; 0 means no virtual pipeline"`
 	Layers   string       `yaml:"num_layer_list" default:"" doc:"layers of each pipeline stage, as \"1,3,4\"; empty means equal stages"`
 	Noop     string       `yaml:"noop_layers" default:"" doc:"places whose layer does nothing and has no weights, as \"0,47\", counted with them"`

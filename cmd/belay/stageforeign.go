@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/belay-ml/belay/dsl/compile"
+	"github.com/belay-ml/belay/dsl/foreign"
+	"github.com/belay-ml/belay/dsl/foreign/mindspeed"
+	"github.com/belay-ml/belay/dsl/foreign/shell"
+	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/ckpt/megatron"
+)
+
+// foreign reads the line as one of the program that the stage stands for: what belay import would make of it. It tells
+// which flags are not needed, and why. Flags of --with are added as they are.
+func (l *stageLine) foreign(a *app) ([]compile.Given, error) {
+	job := mindspeed.Line(l.kind, l.fields(), stageList())
+	if err := l.sourceAsSaid(); err != nil {
+		return nil, err
+	}
+	left := job.Left
+	for _, x := range left {
+		if strings.HasPrefix(x.Why, "given again") {
+			return nil, fault.New(fault.Usage, "%s is given twice", x.Name).WithHint("keep one of them")
+		}
+	}
+	var out []compile.Given
+	for _, s := range l.seen {
+		if s.name == withFlag {
+			out = append(out, compile.With(s.texts[0]))
+		}
+	}
+	by := func(name string) bool {
+		return slices.ContainsFunc(out, func(g compile.Given) bool {
+			f, known := l.schema.Lookup(g.Name)
+			return known && f.Name == name
+		})
+	}
+	for _, s := range job.Settings {
+		if s.Usual {
+			continue // after what is said
+		}
+		f, known := l.schema.Lookup(s.Field)
+		switch {
+		case !known && s.Else == "":
+			return nil, l.unknown(&seenFlag{as: s.As})
+		case !known:
+			left = append(left, foreign.Left{Name: s.As, Value: strings.Join(s.Texts, " "), Why: s.Else})
+		case f.Type.IsInput() && len(s.Texts) == 0:
+			return nil, fault.New(fault.Usage, "%s wants a path, and none is given", s.As)
+		case slices.ContainsFunc(out, func(g compile.Given) bool { return g.Name == f.Name && slices.Equal(g.Texts, s.Texts) }):
+		default:
+			if s.Note != "" {
+				a.say(fmt.Sprintf("%s: %s, %s", f.Name, strings.Join(s.Texts, " "), s.Note))
+			}
+			g := givenOf(s.As, f.Name, s.Texts)
+			out = append(out, g)
+		}
+	}
+	for _, s := range job.Settings {
+		if f, _ := l.schema.Lookup(s.Field); s.Usual && !by(f.Name) {
+			if !f.Required {
+				a.say(fmt.Sprintf("%s stays as it is by default, where %s would take %s: --%s says so", f.Name, job.Title, strings.Join(s.Texts, " "), strings.ReplaceAll(f.Name, "_", "-")))
+				continue
+			}
+			a.say(fmt.Sprintf("%s: %s, as %s does when no flag says otherwise", f.Name, strings.Join(s.Texts, " "), job.Title))
+			out = append(out, givenOf("--"+f.Name, f.Name, s.Texts))
+		}
+	}
+	if err := l.writes(job); err != nil {
+		return nil, err
+	}
+	for _, g := range foreign.Grouped(left, nil) {
+		a.say("not needed: " + strings.Join(g.Items, ", ") + ": " + g.Why)
+	}
+	return out, nil
+}
+
+// fields is the line as a shell would hand it to the program, without belay's own flags.
+func (l *stageLine) fields() []shell.Field {
+	var out []shell.Field
+	for _, s := range l.seen {
+		if s.name == withFlag || s.name == outFlag {
+			continue
+		}
+		out = append(out, shell.Field{Text: s.as})
+		for _, t := range s.texts {
+			out = append(out, shell.Field{Text: t})
+		}
+	}
+	return out
+}
+
+// writes takes the place of the result from the program's flag, where --out does not say it.
+func (l *stageLine) writes(job *foreign.Job) error {
+	if len(job.Writes) == 0 {
+		return nil
+	}
+	w := job.Writes[0]
+	dir := filepath.FromSlash(w.Path)
+	if w.Index {
+		if dir = filepath.Dir(dir); dir == "." && l.out != "" {
+			return nil // a name alone
+		}
+	}
+	if l.out != "" && filepath.Clean(l.out) != filepath.Clean(dir) {
+		return fault.New(fault.Usage, "--out %s: the flags of %s say that the result goes to %s", l.out, job.Title, dir).WithHint("give one of them")
+	}
+	l.out = dir
+	return nil
+}
+
+// sourceAsSaid holds what flags say of the source's format against its files.
+func (l *stageLine) sourceAsSaid() error {
+	said := map[string]*seenFlag{}
+	for _, s := range l.seen {
+		said[s.name] = s
+	}
+	load, from := said["load_model_type"], said["load_dir"]
+	if from == nil {
+		from = said["from"]
+	}
+	if load == nil || from == nil || len(load.texts) != 1 || len(from.texts) != 1 {
+		return nil
+	}
+	if _, err := os.Stat(from.texts[0]); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // said where the path is read
+		}
+		return err
+	}
+	is, hf := megatron.Is(from.texts[0]), load.texts[0] == "hf" || load.texts[0] == "huggingface"
+	switch {
+	case hf && is:
+		return fault.New(fault.Usage, "%s %s: %s is a Megatron checkpoint", load.as, load.texts[0], from.texts[0]).WithHint("leave %s out: formats are recognised", load.as)
+	case !hf && !is:
+		return fault.New(fault.Usage, "%s %s: %s is no Megatron checkpoint", load.as, load.texts[0], from.texts[0]).WithHint("leave %s out: formats are recognised", load.as)
+	}
+	return nil
+}
