@@ -181,7 +181,7 @@ func TestPEFTFoldersThatCannotBeHadAreRefused(t *testing.T) {
 		"more layers":          {shapeOfModel{layers: 5, hidden: 16, ffn: 24, heads: 8, groups: 4, dtype: dtype.BF16}.peft(t, 1, 2, 2, nil, "q_proj"), Options{}, "1 adapters belong to no module of family"},
 		"a rank by the user":   {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{LoRAR: 8}, "lora_r is 8, the LoRA weights have r 2"},
 		"kept in Hugging Face": {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{Adapters: AdaptersKeep}, "hold no adapters beside weights"},
-		"alone among ranks":    {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{Adapters: AdaptersOnly, To: Mcore}, "written as a PEFT folder"},
+		"alone among ranks":    {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{Adapters: AdaptersOnly, To: Mcore}, "hold the model too: keep the adapters"},
 		"an unknown way":       {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{Adapters: "drop"}, `adapters "drop"`},
 	} {
 		c.opt.From, c.opt.LoRA, c.opt.Out = base, c.dir, filepath.Join(t.TempDir(), "out")

@@ -28,7 +28,7 @@ type Params struct {
 	Grouped  bool         `yaml:"moe_grouped_gemm" default:"false" doc:"the experts of a rank lie in one tensor, as Megatron's grouped GEMM wants them"`
 	Divisor  int          `yaml:"make_vocab_size_divisible_by" default:"1" min:"1" doc:"the vocabulary is padded to a multiple of this times tp"`
 	LoRA     artifact.Ref `yaml:"lora" alias:"lora_load" kind:"lora,megatron-checkpoint,dir" doc:"LoRA weights to go with the source: a PEFT folder or a Megatron checkpoint"`
-	Adapters string       `yaml:"adapters" default:"merge" enum:"merge,keep,only" doc:"LoRA weights, of lora or inside the source, are merged into the weights they belong to, kept beside them (to: mcore), or written without them (to: hf gives a PEFT folder)"`
+	Adapters string       `yaml:"adapters" default:"merge" enum:"merge,keep,only" doc:"LoRA weights, of lora or inside the source, are merged into the weights they belong to, kept beside them (to: mcore), or written without them (to: hf gives a PEFT folder, to: legacy what Legacy's trainer saves of LoRA)"`
 	LoRAR    int          `yaml:"lora_r" default:"0" min:"0" doc:"rank of the adapters; 0 takes what the checkpoint says"`
 	LoRAA    float64      `yaml:"lora_alpha" default:"0" min:"0" doc:"scale of the adapters times their rank; 0 takes what the checkpoint says"`
 	Targets  []string     `yaml:"lora_target_modules" doc:"modules with adapters; empty takes what the checkpoint says"`
@@ -63,8 +63,8 @@ func (Stage) Describe() engine.Spec {
 // Outputs names the port by what is written: model for Hugging Face, checkpoint for Megatron.
 func (s Stage) Outputs(values map[string]any) ([]artifact.Port, error) {
 	switch {
-	case values["to"] == "hf" && values["adapters"] == convert.AdaptersOnly:
-		return []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Doc: "the adapters as a PEFT folder", Path: "lora"}}, nil
+	case values["adapters"] == convert.AdaptersOnly:
+		return []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Doc: "the adapters as a PEFT folder or a Legacy checkpoint", Path: "lora"}}, nil
 	case values["to"] == "hf":
 		return []artifact.Port{{Name: "model", Kind: artifact.HFModel, Doc: "the converted model", Path: "model"}, tensors}, nil
 	}
@@ -76,7 +76,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p := in.Params.(*Params)
 	port := "checkpoint"
 	switch {
-	case p.To == "hf" && p.Adapters == convert.AdaptersOnly:
+	case p.Adapters == convert.AdaptersOnly:
 		port = "lora"
 	case p.To == "hf":
 		port = "model"
