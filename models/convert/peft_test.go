@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -228,4 +229,29 @@ if not torch.equal(p.eval()(ids).logits, want): print("exported: off by", (p(ids
 	if len(bytes.TrimSpace([]byte(out))) > 0 {
 		t.Error(out)
 	}
+}
+
+// A configuration that is accepted has a rank and a scale that can be worked with.
+func FuzzPEFTConfig(f *testing.F) {
+	f.Add([]byte(`{"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"], "bias": "none"}`))
+	f.Add([]byte(`{"peft_type": "LORA", "r": 1e9, "lora_alpha": 1e999, "target_modules": ".*"}`))
+	f.Add([]byte(`{"peft_type": "LORA", "r": 4, "lora_alpha": 1e-320, "use_rslora": true, "rank_pattern": {}}`))
+	f.Add([]byte(`{"peft_type": "LORA", "r": -1}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, peftConfigName), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := readPEFTConfig(dir)
+		if err != nil {
+			return
+		}
+		if s := c.scale(); !(s >= 0) || s > math.MaxFloat64 || c.R < 1 || c.Type != "LORA" || c.DoRA {
+			t.Errorf("%+v was accepted, its scale is %g", c, s)
+		}
+		if _, err := openPEFTWeights(dir); err == nil {
+			t.Error("weights that are not there were opened")
+		}
+	})
 }

@@ -34,7 +34,7 @@ type Options struct {
 	Template          string // Hugging Face directory: config and tokenizer of the result or of a Megatron source
 	Family, FamilyDir string
 	ShardSize         int64
-	Verify            bool   // read the result back and compare every tensor
+	Verify            bool   // compare the copies of all ranks of the source, read the result back and compare every tensor
 	Compat            string // "" or RC3
 	Workers           int
 	Progress          func(done, total int64)
@@ -95,6 +95,11 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		return Report{}, fmt.Errorf("convert: %w", err)
 	}
 	defer func() { src.Close() }()
+	if opt.Verify && meta.copies != nil {
+		if err := meta.copies(ctx, opt.Workers); err != nil {
+			return Report{}, fmt.Errorf("verify %s: %w", opt.From, err)
+		}
+	}
 	if meta.Format == HF && template == "" {
 		template = opt.From // its tokenizer goes along when Hugging Face is written
 	}

@@ -23,7 +23,7 @@ const emptyState = "._extra_state"
 func writeMegatron(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f *family.Family, dir string, opt WriteOptions) (Written, error) {
 	opt.Layout = opt.Layout.filled()
 	if err := opt.Layout.check(cfg); err != nil {
-		return Written{}, fmt.Errorf("write %s: %w", opt.To, err)
+		return Written{}, fmt.Errorf("write %s: %w%s", opt.To, err, opt.Layout.fitting(cfg))
 	}
 	format, _, err := formatOf(f, opt.To == Legacy)
 	if err != nil {

@@ -35,7 +35,7 @@ type Params struct {
 	Template artifact.Ref `yaml:"template" kind:"hf-model,dir" doc:"Hugging Face directory that gives config.json and the tokenizer files when writing hf"`
 	Family   string       `yaml:"family" alias:"model_type_hf" default:"" doc:"model family, only when neither template nor checkpoint tells"`
 	Families artifact.Ref `yaml:"family_dir" kind:"dir" doc:"folder with family files beside those built in"`
-	Verify   bool         `yaml:"verify" default:"false" doc:"read the result back, compare every tensor, and list their digests"`
+	Verify   bool         `yaml:"verify" default:"false" doc:"compare the copies on all ranks of the source, read the result back, compare every tensor, and list their digests"`
 	Compat   string       `yaml:"compat" default:"" enum:",rc3" doc:"rc3 gives the reference converter's result where belay's default is safer"`
 }
 
