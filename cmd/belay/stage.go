@@ -61,14 +61,18 @@ func newStageKind(a *app, s engine.Stage) *cobra.Command {
 			return err
 		}
 		given, err := line.given()
-		if mindspeed.ProgramOf(spec.Name) != "" && !line.own() {
-			given, err = line.foreign(a)
+		var notes []string
+		if mindspeed.ProgramOf(spec.Name) != "" && (!line.own() || line.out == "") {
+			given, notes, err = line.foreign()
 		}
 		if err != nil {
 			return err
 		}
 		if line.out == "" {
 			return fault.New(fault.Usage, `required flag "out" is not set`).WithHint("see belay stage %s --help", spec.Name)
+		}
+		for _, n := range notes {
+			a.say(n)
 		}
 		return a.stage(c.Context(), spec.Name, given, line.out, line.cpus)
 	}

@@ -16,20 +16,20 @@ import (
 	"github.com/belay-ml/belay/models/ckpt/megatron"
 )
 
-// foreign reads the line as one of the program that the stage stands for: what belay import would make of it. It tells
-// which flags are not needed, and why. Flags of --with are added as they are.
-func (l *stageLine) foreign(a *app) ([]compile.Given, error) {
+// foreign reads the line as one of the program that the stage stands for: what belay import would make of it. What --with
+// gives is added as it is. The notes say which flags are not needed, and why, and what is taken without one.
+func (l *stageLine) foreign() (out []compile.Given, notes []string, err error) {
+	note := func(text string) { notes = append(notes, text) }
 	job := mindspeed.Line(l.kind, l.fields(), stageList())
 	if err := l.sourceAsSaid(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	left := job.Left
 	for _, x := range left {
 		if strings.HasPrefix(x.Why, "given again") {
-			return nil, fault.New(fault.Usage, "%s is given twice", x.Name).WithHint("keep one of them")
+			return nil, nil, fault.New(fault.Usage, "%s is given twice", x.Name).WithHint("keep one of them")
 		}
 	}
-	var out []compile.Given
 	for _, s := range l.seen {
 		if s.name == withFlag {
 			out = append(out, compile.With(s.texts[0]))
@@ -48,15 +48,15 @@ func (l *stageLine) foreign(a *app) ([]compile.Given, error) {
 		f, known := l.schema.Lookup(s.Field)
 		switch {
 		case !known && s.Else == "":
-			return nil, l.unknown(&seenFlag{as: s.As})
+			return nil, nil, l.unknown(&seenFlag{as: s.As})
 		case !known:
 			left = append(left, foreign.Left{Name: s.As, Value: strings.Join(s.Texts, " "), Why: s.Else})
 		case f.Type.IsInput() && len(s.Texts) == 0:
-			return nil, fault.New(fault.Usage, "%s wants a path, and none is given", s.As)
+			return nil, nil, fault.New(fault.Usage, "%s wants a path, and none is given", s.As)
 		case slices.ContainsFunc(out, func(g compile.Given) bool { return g.Name == f.Name && slices.Equal(g.Texts, s.Texts) }):
 		default:
 			if s.Note != "" {
-				a.say(fmt.Sprintf("%s: %s, %s", f.Name, strings.Join(s.Texts, " "), s.Note))
+				note(fmt.Sprintf("%s: %s, %s", f.Name, strings.Join(s.Texts, " "), s.Note))
 			}
 			g := givenOf(s.As, f.Name, s.Texts)
 			out = append(out, g)
@@ -65,20 +65,20 @@ func (l *stageLine) foreign(a *app) ([]compile.Given, error) {
 	for _, s := range job.Settings {
 		if f, _ := l.schema.Lookup(s.Field); s.Usual && !by(f.Name) {
 			if !f.Required {
-				a.say(fmt.Sprintf("%s stays as it is by default, where %s would take %s: --%s says so", f.Name, job.Title, strings.Join(s.Texts, " "), strings.ReplaceAll(f.Name, "_", "-")))
+				note(fmt.Sprintf("%s stays as it is by default, where %s would take %s: --%s says so", f.Name, job.Title, strings.Join(s.Texts, " "), strings.ReplaceAll(f.Name, "_", "-")))
 				continue
 			}
-			a.say(fmt.Sprintf("%s: %s, as %s does when no flag says otherwise", f.Name, strings.Join(s.Texts, " "), job.Title))
+			note(fmt.Sprintf("%s: %s, as %s does when no flag says otherwise", f.Name, strings.Join(s.Texts, " "), job.Title))
 			out = append(out, givenOf("--"+f.Name, f.Name, s.Texts))
 		}
 	}
 	if err := l.writes(job); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, g := range foreign.Grouped(left, nil) {
-		a.say("not needed: " + strings.Join(g.Items, ", ") + ": " + g.Why)
+		note("not needed: " + strings.Join(g.Items, ", ") + ": " + g.Why)
 	}
-	return out, nil
+	return out, notes, nil
 }
 
 // fields is the line as a shell would hand it to the program, without belay's own flags.

@@ -1,6 +1,7 @@
 package mindspeed
 
 import (
+	"encoding/json"
 	"path"
 	"slices"
 	"strings"
@@ -45,6 +46,9 @@ func preprocess(l *launch) []*foreign.Job {
 			j.Settings = append(j.Settings, f.reads(name, name))
 		}
 	}
+	if f := l.take("map_keys"); f != nil {
+		j.Settings = append(j.Settings, mapKeys(f)...)
+	}
 	if f := l.take("tokenizer_type"); f != nil {
 		if f.text() == "PretrainedFromHF" {
 			l.drop(f, "the tokenizer is recognised by its files")
@@ -82,6 +86,24 @@ func namedSets(l *launch, j *foreign.Job) {
 		}
 		j.Settings = append(j.Settings, s)
 	}
+}
+
+// mapKeys are the columns by role, and the words of messages, which stand among them under tags.
+func mapKeys(f *flag) []foreign.Setting {
+	s := f.setting("map_keys")
+	var all map[string]any
+	if json.Unmarshal([]byte(f.text()), &all) != nil || all["tags"] == nil {
+		return []foreign.Setting{s}
+	}
+	text := func(v any) []string {
+		b, _ := json.Marshal(v) // what was read can be written
+		return []string{string(b)}
+	}
+	tags := s
+	tags.Field, tags.Texts = "tags", text(all["tags"])
+	delete(all, "tags")
+	s.Texts = text(all)
+	return []foreign.Setting{s, tags}
 }
 
 // convert is convert_ckpt.py.

@@ -57,6 +57,7 @@ func TestProgramsBecomeJobs(t *testing.T) {
 		{"grouped experts come and go", "python convert_ckpt.py --save-model-type hf --moe-grouped-gemm --load-dir a", "convert exported: to=hf from=a"},
 		{"grouped experts are made", "python convert_ckpt.py --use-mcore-models --moe-grouped-gemm --load-dir a --params-dtype bf16", "convert shards: to=mcore from=a dtype=bf16 moe_grouped_gemm="},
 		{"a later converter", "python convert_ckpt_v2.py --save-model-type mg --load-dir a", "convert shards: to=mcore from=a"},
+		{"tags among the columns", `python preprocess_data.py --map-keys '{"messages":"m","tags":{"role_tag":"r"}}'`, `preprocess text: map_keys={"messages":"m"} tags={"role_tag":"r"}`},
 		{"sampling", "python inference.py --task do_sample --load a --top-k 5", "generate answers: model=a prompts?nothing do_sample=true temperature=0.7 top_p=0.95 top_k=5"},
 		{"the greatest token", "python inference.py --load a --top-k 5", "generate answers: model=a prompts?nothing"},
 		{"a launcher of another kind", "msrun --worker_num 8 path/to/preprocess_data.py --input x --output-prefix d/e", "preprocess text: input=x output_prefix=e"},

@@ -81,6 +81,9 @@ func Line(kind string, flags []shell.Field, stages []engine.Stage) *foreign.Job 
 			continue
 		}
 		l := newLaunch(shell.Command{Fields: append([]shell.Field{{Text: p.file}}, flags...)}, 0, stages)
+		for _, f := range l.flags {
+			f.exact = true
+		}
 		j := p.jobs(l)[0] // such a program always is a stage
 		j.Left = append(l.left, j.Left...)
 		return j
