@@ -41,7 +41,7 @@ const alone = "\x00"
 type flagValue struct {
 	line *stageLine
 	name string
-	own  *string // where --out keeps its text; nil of parameters
+	own  pflag.Value // of a flag of the command, which keeps its value there; nil of parameters
 }
 
 func (w *flagValue) Set(text string) error {
@@ -50,17 +50,24 @@ func (w *flagValue) Set(text string) error {
 		s.texts, s.taken = []string{text}, true
 	}
 	if w.own != nil {
-		*w.own = text
+		if err := w.own.Set(text); err != nil {
+			return err
+		}
 	}
 	w.line.seen = append(w.line.seen, s)
 	return nil
 }
 
-func (w *flagValue) Type() string { return "string" }
+func (w *flagValue) Type() string {
+	if w.own != nil {
+		return w.own.Type()
+	}
+	return "string"
+}
 
 func (w *flagValue) String() string {
 	if w.own != nil {
-		return *w.own
+		return w.own.String()
 	}
 	return ""
 }
@@ -69,7 +76,11 @@ func (w *flagValue) String() string {
 const (
 	withFlag = "with"
 	outFlag  = "out"
+	cpusFlag = "cpus"
 )
+
+// own says whether a flag is one of the command, and no parameter.
+func (s *seenFlag) own() bool { return s.name == withFlag || s.name == outFlag || s.name == cpusFlag }
 
 // ofParameter marks flags that are parameters, which the help lists in its table.
 const ofParameter = "belay_parameter"
@@ -80,8 +91,12 @@ func newStageLine(c *cobra.Command, kind string, schema param.Schema) *stageLine
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 	})
 	l.flags.VarP(&flagValue{line: l, name: withFlag}, withFlag, "w", "a parameter: --with seq_length=512")
-	l.flags.VarP(&flagValue{line: l, name: outFlag, own: &l.out}, outFlag, "o", "directory for the outputs; must not exist or be empty")
-	l.flags.IntVar(&l.cpus, "cpus", 0, "cores to use; 0 means all")
+	l.flags.StringVarP(&l.out, outFlag, "o", "", "directory for the outputs; must not exist or be empty")
+	l.flags.IntVar(&l.cpus, cpusFlag, 0, "cores to use; 0 means all")
+	for _, name := range []string{outFlag, cpusFlag} { // which end the words of the flag before them
+		f := l.flags.Lookup(name)
+		f.Value = &flagValue{line: l, name: name, own: f.Value}
+	}
 	for i := range schema.Fields {
 		f := &schema.Fields[i]
 		for _, name := range append([]string{f.Name}, f.Aliases...) {
@@ -155,8 +170,7 @@ func (l *stageLine) read(words []string) error {
 		more := words[s.words:to]
 		f, known := l.schema.Lookup(s.name)
 		many := !known || f.Type == param.List || f.Type == param.Inputs
-		own := s.name == withFlag || s.name == outFlag
-		if len(more) > 0 && (own || !many && (s.taken || len(more) > 1)) {
+		if len(more) > 0 && (s.own() || !many && (s.taken || len(more) > 1)) {
 			return unexpected(more[len(more)-1])
 		}
 		s.texts = append(s.texts, more...)
@@ -181,7 +195,7 @@ func unexpected(text string) error {
 func (l *stageLine) own() bool {
 	return !slices.ContainsFunc(l.seen, func(s *seenFlag) bool {
 		f, known := l.schema.Lookup(s.name)
-		return s.name != withFlag && s.name != outFlag && (!known || f.Name != s.name)
+		return !s.own() && (!known || f.Name != s.name)
 	})
 }
 
@@ -190,9 +204,9 @@ func (l *stageLine) given() ([]compile.Given, error) {
 	var out []compile.Given
 	for _, s := range l.seen {
 		switch _, known := l.schema.Lookup(s.name); {
-		case s.name == outFlag:
 		case s.name == withFlag:
 			out = append(out, compile.With(s.texts[0]))
+		case s.own():
 		case !known:
 			return nil, l.unknown(s)
 		default:

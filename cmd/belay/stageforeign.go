@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,7 +84,7 @@ func (l *stageLine) foreign() (out []compile.Given, notes []string, err error) {
 func (l *stageLine) fields() []shell.Field {
 	var out []shell.Field
 	for _, s := range l.seen {
-		if s.name == withFlag || s.name == outFlag {
+		if s.own() {
 			continue
 		}
 		out = append(out, shell.Field{Text: s.as})
@@ -121,25 +120,43 @@ func (l *stageLine) sourceAsSaid() error {
 	for _, s := range l.seen {
 		said[s.name] = s
 	}
-	load, from := said["load_model_type"], said["load_dir"]
+	load, legacy, from := said["load_model_type"], said["load_from_legacy"], said["load_dir"]
 	if from == nil {
 		from = said["from"]
 	}
-	if load == nil || from == nil || len(load.texts) != 1 || len(from.texts) != 1 {
+	if load == nil && legacy == nil || from == nil || len(from.texts) != 1 {
 		return nil
 	}
-	if _, err := os.Stat(from.texts[0]); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil // said where the path is read
-		}
-		return err
+	path := from.texts[0]
+	if _, err := os.Stat(path); err != nil {
+		return nil // said where the path is read
 	}
-	is, hf := megatron.Is(from.texts[0]), load.texts[0] == "hf" || load.texts[0] == "huggingface"
-	switch {
-	case hf && is:
-		return fault.New(fault.Usage, "%s %s: %s is a Megatron checkpoint", load.as, load.texts[0], from.texts[0]).WithHint("leave %s out: formats are recognised", load.as)
-	case !hf && !is:
-		return fault.New(fault.Usage, "%s %s: %s is no Megatron checkpoint", load.as, load.texts[0], from.texts[0]).WithHint("leave %s out: formats are recognised", load.as)
+	contradicts := func(f *seenFlag, what string) error {
+		return fault.New(fault.Usage, "%s: %s %s", strings.Join(append([]string{f.as}, f.texts...), " "), path, what).
+			WithHint("leave %s out: formats are recognised", f.as)
+	}
+	ranks := megatron.Is(path)
+	if load != nil {
+		switch hf := slices.Contains([]string{"hf", "huggingface"}, strings.Join(load.texts, " ")); {
+		case hf && ranks:
+			return contradicts(load, "is a Megatron checkpoint")
+		case !hf && !ranks:
+			return contradicts(load, "is no Megatron checkpoint")
+		}
+	}
+	if legacy == nil {
+		return nil
+	}
+	if !ranks {
+		return contradicts(legacy, "is no Megatron checkpoint")
+	}
+	c, err := megatron.Open(path)
+	if err != nil {
+		return fault.Wrap(fault.Data, err)
+	}
+	defer c.Close()
+	if !c.Legacy {
+		return contradicts(legacy, "is a Megatron-Core checkpoint")
 	}
 	return nil
 }
