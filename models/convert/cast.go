@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/models/ckpt"
@@ -52,19 +53,25 @@ type castView struct {
 	types map[string]dtype.DType
 }
 
-// Cast is src with every floating-point tensor as type to.
+// Cast is src with every floating-point tensor as type to. The correction bias of a router keeps its type:
+// it is added to close scores, and both formats hold it in float32.
 func Cast(src ckpt.Source, to dtype.DType) ckpt.Source {
 	v := &castView{Source: src, to: to, types: map[string]dtype.DType{}}
 	for _, i := range src.List() {
-		v.types[i.Name] = i.DType
+		if v.types[i.Name] = i.DType; strings.HasSuffix(i.Name, routerBias) {
+			v.types[i.Name] = dtype.Invalid
+		}
 	}
 	return v
 }
 
+// routerBias ends the canonical name of a router's correction bias.
+const routerBias = ".router.bias"
+
 func (v *castView) List() []ckpt.Info {
 	out := v.Source.List()
 	for i := range out {
-		if out[i].DType.Float() {
+		if v.types[out[i].Name].Float() {
 			out[i].DType = v.to
 		}
 	}

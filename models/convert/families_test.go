@@ -329,6 +329,49 @@ func TestCopiesThatDifferAreRefused(t *testing.T) {
 	}
 }
 
+func TestTheRoutersBiasKeepsItsType(t *testing.T) {
+	t.Parallel()
+	mem := ckpt.NewMemory()
+	for _, name := range []string{"layers.1.router.bias", "layers.1.router.weight"} {
+		if err := mem.Put(ckpt.Info{Name: name, DType: dtype.F32, Shape: []int{2}}, []byte{1, 0, 128, 63, 3, 0, 0, 64}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := Cast(mem, dtype.BF16).List()
+	if list[0].DType != dtype.F32 || list[1].DType != dtype.BF16 {
+		t.Errorf("types %v", list)
+	}
+	b, err := Cast(mem, dtype.BF16).Bytes("layers.1.router.bias")
+	if err != nil || len(b) != 8 {
+		t.Errorf("%v, %v", b, err)
+	}
+}
+
+func TestTensorsThatWouldBeLostAreRefused(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ family, extra, want string }{
+		{"mixtral", "decoder.layers.1.mlp.experts.local_experts.0.linear_fc1.lora_A.default.weight", "is a LoRA adapter of a module that belay keeps no adapters of"},
+		{"yi", "decoder.layers.1.self_attention.linear_qkv.bias", "is there, but the config says that there is none"},
+		{"deepseek-v3", "decoder.layers.1.mlp.linear_fc1.weight_scale_inv", "scales blocks of 8-bit weights"},
+	} {
+		f, err := reg.Named(tt.family)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := tinyConfig(t, f, false)
+		s := storedOf(t, newModel(f, cfg, false), randomModel(t, f, cfg, 1), 1, "")
+		s.names = append(s.names, tt.extra)
+		s.pieces[tt.extra] = s.pieces["decoder.final_layernorm.weight"]
+		if _, err := newView(f, f.Mcore, cfg, s, false); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v, want %q", tt.extra, err, tt.want)
+		}
+	}
+}
+
 // storedOf makes the pieces of tp ranks in memory; one byte of the named tensor is other on rank 1.
 func storedOf(t *testing.T, m model, src ckpt.Source, tp int, spoiled string) *stored {
 	t.Helper()
@@ -339,8 +382,12 @@ func storedOf(t *testing.T, m model, src ckpt.Source, tp int, spoiled string) *s
 	}
 	s := newStored(tp, 1)
 	for _, j := range jobs {
+		var whole []byte
 		err := j.do(src, j.inputs, Env{HeadDim: m.cfg.HeadDim}, tp, func(rank int, o output, data []byte) error {
-			data = slices.Clone(data)
+			if whole = append(whole, data...); int64(len(whole)) < j.info.Size() {
+				return nil
+			}
+			data, whole = whole, nil
 			if o.name == spoiled && rank == 1 {
 				data[len(data)-1] ^= 1
 			}

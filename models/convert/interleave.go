@@ -32,20 +32,41 @@ func (interleaveQKV) Shape(env Env, parts [][]int) ([]int, error) {
 }
 
 func (t interleaveQKV) Forward(env Env, parts []Block) (Block, error) {
-	shape, err := t.Shape(env, [][]int{parts[0].Shape, parts[1].Shape, parts[2].Shape})
+	shape, err := t.Shape(env, shapesOf(parts))
 	if err != nil {
 		return Block{}, err
+	}
+	out := make([]byte, 0, len(parts[0].Data)+len(parts[1].Data)+len(parts[2].Data))
+	err = t.Stream(env, parts, func(b []byte) error {
+		out = append(out, b...)
+		return nil
+	})
+	return Block{Shape: shape, Size: parts[0].Size, Data: out}, err
+}
+
+func (t interleaveQKV) Stream(env Env, parts []Block, yield func([]byte) error) error {
+	if _, err := t.Shape(env, shapesOf(parts)); err != nil {
+		return err
 	}
 	q, k, v := parts[0], parts[1], parts[2]
 	head := env.HeadDim * q.rowBytes()
 	r := q.Shape[0] / k.Shape[0]
-	out := make([]byte, 0, len(q.Data)+len(k.Data)+len(v.Data))
 	for g := range k.Shape[0] / env.HeadDim {
-		out = append(out, q.Data[g*r*head:(g+1)*r*head]...)
-		out = append(out, k.Data[g*head:(g+1)*head]...)
-		out = append(out, v.Data[g*head:(g+1)*head]...)
+		for _, b := range [][]byte{q.Data[g*r*head : (g+1)*r*head], k.Data[g*head : (g+1)*head], v.Data[g*head : (g+1)*head]} {
+			if err := yield(b); err != nil {
+				return err
+			}
+		}
 	}
-	return Block{Shape: shape, Size: q.Size, Data: out}, nil
+	return nil
+}
+
+func shapesOf(parts []Block) [][]int {
+	var out [][]int
+	for _, p := range parts {
+		out = append(out, p.Shape)
+	}
+	return out
 }
 
 func (t interleaveQKV) Inverse(env Env, whole Block, shapes [][]int, k int) (Block, error) {

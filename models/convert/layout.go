@@ -114,7 +114,7 @@ func (l Layout) check(cfg hfconfig.Config) error {
 		return fmt.Errorf("tp %d does not divide num_attention_heads %d", l.TP, cfg.NumHeads)
 	case cfg.MLA.KVLoRA == 0 && heads%l.TP != 0 && l.TP%heads != 0:
 		return fmt.Errorf("tp %d neither divides the %d key/value groups nor is a multiple of them", l.TP, heads)
-	case cfg.FFN%l.TP != 0:
+	case cfg.FFN%l.TP != 0 && cfg.HasDenseLayers():
 		return fmt.Errorf("tp %d does not divide ffn_hidden_size %d", l.TP, cfg.FFN)
 	case experts > 0 && (cfg.MoE.FFN%l.TP != 0 || cfg.SharedFFN()%l.TP != 0):
 		return fmt.Errorf("tp %d does not divide the width of an expert, %d", l.TP, cfg.MoE.FFN)

@@ -72,6 +72,7 @@ func configOf(c *megatron.Checkpoint, opt OpenOptions, reg *family.Registry) (hf
 		if cfg, err = hfconfig.Load(opt.Template); err != nil {
 			return cfg, nil, nil, fmt.Errorf("read template: %w", err)
 		}
+		unquantised(&cfg) // of the template's own weights
 	case text != "":
 		if cfg, err = hfconfig.Parse([]byte(text)); err != nil {
 			return cfg, nil, nil, fmt.Errorf("read args.%s of %s: %w", configKey, c.Folder, err)

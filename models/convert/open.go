@@ -103,7 +103,12 @@ func openHF(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, err
 	if err != nil {
 		return nil, Meta{}, err
 	}
-	s := storedSource(src, f.HF.Ignore)
+	whole, scaled, err := withScales(src, &cfg)
+	if err != nil {
+		src.Close()
+		return nil, Meta{}, fmt.Errorf("open %s: %w", dir, err)
+	}
+	s := storedSource(whole, f.HF)
 	v, err := newView(f, f.HF, cfg, s, false)
 	if err != nil {
 		src.Close()
@@ -112,6 +117,9 @@ func openHF(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, err
 	}
 	v.closers = append(v.closers, src)
 	meta := Meta{Config: cfg, Format: HF, DType: mainType(v), Layout: Whole(), Leftovers: leftovers(s), fam: f}
+	if scaled {
+		meta.Notes = append(meta.Notes, "8-bit weights with a scale for each block are read as bf16")
+	}
 	return v, meta, nil
 }
 

@@ -91,7 +91,7 @@ func viewGGUF(file *gguf.File, opt OpenOptions, reg *family.Registry) (*view, Me
 		return nil, Meta{}, fmt.Errorf("family %s has no GGUF form", f.Name)
 	}
 	cfg.Family = f.Name
-	s := storedSource(file, f.GGUF.Ignore)
+	s := storedSource(file, f.GGUF)
 	v, err := newView(f, f.GGUF, cfg, s, false)
 	if err != nil {
 		return nil, Meta{}, err

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/belay-ml/belay/models/ckpt"
 	"github.com/belay-ml/belay/models/ckpt/megatron"
+	"github.com/belay-ml/belay/models/ckpt/safetensors"
+	"github.com/belay-ml/belay/models/ckpt/torchpt"
 )
 
 // ranks writes a tiny model of a family and opens the result rank by rank.
@@ -194,5 +197,198 @@ func TestWhatLegacyCannotHoldIsRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "Megatron-Legacy has no place for "+want+" of family "+name+": write mcore") {
 			t.Errorf("%s: error %v", name, err)
 		}
+	}
+}
+
+// What is in memory at once is an expert, not the tensor of all of them.
+func TestExpertsAreStackedOneByOne(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := reg.Named("mixtral")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := tinyConfig(t, f, false)
+	m := newModel(f, cfg, true)
+	src := randomModel(t, f, cfg, 1)
+	p := newPlanner(src, m, 1)
+	jobs, err := p.flat(f.Mcore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	largest, puts := int64(0), 0
+	for _, i := range src.List() {
+		if strings.Contains(i.Name, "experts.") {
+			largest = max(largest, i.Size())
+		}
+	}
+	err = run(context.Background(), src, Env{HeadDim: cfg.HeadDim}, 1, jobs, WriteOptions{Workers: 1}, func(_ int, o output, data []byte) error {
+		if strings.HasSuffix(o.name, ".weight1") {
+			if puts++; int64(len(data)) > 2*largest {
+				t.Errorf("%s: %d bytes at once, gate and up of an expert have %d", o.name, len(data), 2*largest)
+			}
+		}
+		return nil
+	})
+	if want := cfg.NumLayers * cfg.MoE.Experts; err != nil || puts != want {
+		t.Errorf("%d puts, want %d: %v", puts, want, err)
+	}
+}
+
+func TestNamesWithoutThePublishersPrefixAreRead(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bloom", "gpt3"} {
+		f, err := reg.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := tinyConfig(t, f, name == "gpt3")
+		src := randomModel(t, f, cfg, 4)
+		dir := filepath.Join(quickDir(t), "hf")
+		if _, err := Write(context.Background(), src, cfg, dir, WriteOptions{To: HF, Family: name}); err != nil {
+			t.Fatal(err)
+		}
+		full, err := safetensors.OpenDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare := ckpt.NewMemory()
+		for _, i := range full.List() {
+			b, err := full.Bytes(i.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i.Name = strings.TrimPrefix(i.Name, "transformer.")
+			if err := bare.Put(i, slices.Clone(b)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		full.Close()
+		if err := safetensors.Write(filepath.Join(dir, safetensors.SingleName), bare, nil); err != nil {
+			t.Fatal(err)
+		}
+		back, meta, err := OpenCanonical(dir, OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sameTensors(src, back); err != nil || len(meta.Leftovers) > 0 {
+			t.Errorf("%s: %v, leftovers %v", name, err, meta.Leftovers)
+		}
+		back.Close()
+	}
+}
+
+// Newer releases of transformers hold all experts of a layer in one tensor of three axes.
+func TestExpertsInOneTensorAreReadFromHuggingFace(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"qwen3-moe", "deepseek-v3"} {
+		f, err := reg.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := tinyConfig(t, f, false)
+		src := randomModel(t, f, cfg, 4)
+		dir := filepath.Join(quickDir(t), "hf")
+		if _, err := Write(context.Background(), src, cfg, dir, WriteOptions{To: HF, Family: name}); err != nil {
+			t.Fatal(err)
+		}
+		jobs, err := newPlanner(src, newModel(f, cfg, true), 1).flat(f.HF)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fused := ckpt.NewMemory()
+		for _, j := range jobs {
+			var whole []byte
+			put := func(_ int, _ output, data []byte) error {
+				if whole = append(whole, data...); int64(len(whole)) < j.info.Size() {
+					return nil
+				}
+				return fused.Put(j.info, whole)
+			}
+			each := len(j.inputs) / max(j.experts, 1)
+			for k := range max(j.experts, 1) {
+				if err := j.do(src, j.inputs[k*each:(k+1)*each], Env{HeadDim: cfg.HeadDim}, 1, put); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, i := range fused.List() {
+			if strings.HasSuffix(i.Name, "layers.1.mlp.experts.gate_up_proj") && !slices.Equal(i.Shape, []int{4, 24, 16}) {
+				t.Errorf("%s: shape %v", i.Name, i.Shape)
+			}
+		}
+		if err := safetensors.Write(filepath.Join(dir, safetensors.SingleName), fused, nil); err != nil {
+			t.Fatal(err)
+		}
+		back, meta, err := OpenCanonical(dir, OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sameTensors(src, back); err != nil || len(meta.Leftovers) > 0 {
+			t.Errorf("%s: %v, leftovers %v", name, err, meta.Leftovers)
+		}
+		back.Close()
+	}
+}
+
+// Transformer Engine keeps the norms before attention and MLP with the linears that follow them.
+func TestNormsInsideLinearsAreRead(t *testing.T) {
+	t.Parallel()
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := reg.Named("megatron-gpt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := tinyConfig(t, f, false)
+	cfg.LayerNorm, cfg.Raw = true, nil
+	text, err := cfg.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := randomModel(t, f, cfg, 2)
+	s := storedOf(t, newModel(f, cfg, false), src, 1, "")
+	model := torchpt.NewOrderedDict()
+	for _, name := range s.names {
+		p := s.pieces[name][0]
+		if strings.HasPrefix(name, "decoder.layers.") {
+			name = strings.Replace(name, ".input_layernorm.", ".self_attention.linear_qkv.layer_norm_", 1)
+			name = strings.Replace(name, ".pre_mlp_layernorm.", ".mlp.linear_fc1.layer_norm_", 1)
+		}
+		model.Set(name, torchpt.NewTensor(p.DType, p.Shape, p.load))
+	}
+	args := torchpt.NewDict()
+	args.Set(configKey, string(text))
+	root := torchpt.NewDict()
+	root.Set("args", torchpt.Namespace(args))
+	root.Set("checkpoint_version", 3.0)
+	root.Set("model", model)
+	dir := filepath.Join(t.TempDir(), "mp_rank_00")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := torchpt.Write(filepath.Join(dir, megatron.FileName), root); err != nil {
+		t.Fatal(err)
+	}
+	back, meta, err := OpenCanonical(filepath.Dir(dir), OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Close()
+	if err := sameTensors(src, back); err != nil || len(meta.Leftovers) > 0 {
+		t.Errorf("%v, leftovers %v", err, meta.Leftovers)
 	}
 }

@@ -137,6 +137,15 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 	if meta.Format == HF || iteration == megatron.Release {
 		iteration = 1 // as the reference numbers its results
 	}
+	if n := meta.Config.NumKVHeads; opt.To != HF && opt.TP > n && meta.Config.MLA.KVLoRA == 0 {
+		rep.Notes = append(rep.Notes, fmt.Sprintf("tp %d is more than the %d key/value heads: each is stored %d times, and num_query_groups is %d", opt.TP, n, opt.TP/n, opt.TP))
+	}
+	if kind, ok := meta.Args["tokenizer_type"].(string); ok { // the trainer's choice outlives the layout
+		if args == nil {
+			args = map[string]any{}
+		}
+		args["tokenizer_type"] = kind
+	}
 	w, err := Write(ctx, out, meta.Config, opt.Out, WriteOptions{
 		To: opt.To,
 		Layout: Layout{

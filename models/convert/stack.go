@@ -23,6 +23,15 @@ func (stack) Shape(_ Env, parts [][]int) ([]int, error) {
 
 func (stack) Forward(_ Env, parts []Block) (Block, error) { return joinRows(parts), nil }
 
+func (stack) Stream(_ Env, parts []Block, yield func([]byte) error) error {
+	for _, p := range parts {
+		if err := yield(p.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (stack) Inverse(_ Env, whole Block, shapes [][]int, k int) (Block, error) {
 	from := 0
 	for _, s := range shapes[:k] {

@@ -36,15 +36,31 @@ func newStored(tp, ep int) *stored {
 	return &stored{tp: tp, ep: ep, pieces: map[string][]piece{}, twins: map[string][]piece{}, copies: map[string][]rankCopy{}, used: map[string]bool{}, place: map[string]string{}}
 }
 
-// storedSource is a checkpoint without ranks.
-func storedSource(src ckpt.Source, ignore []string) *stored {
+// storedSource is a checkpoint without ranks. A prefix that none of its names have is added to those that
+// some rule knows with it.
+func storedSource(src ckpt.Source, format *family.Format) *stored {
 	s := newStored(1, 1)
+	prefix := format.Prefix
+	if slices.ContainsFunc(src.List(), func(i ckpt.Info) bool { return strings.HasPrefix(i.Name, prefix) }) {
+		prefix = ""
+	}
+	bare := func(name string) bool { // known without it: the head
+		return slices.ContainsFunc(format.Rules, func(r family.Rule) bool { return r.Name == name })
+	}
+	spell := namesOf(format)
 	for _, i := range src.List() {
-		if matches(ignore, i.Name) {
+		if matches(format.Ignore, i.Name) {
 			continue
 		}
-		s.names = append(s.names, i.Name)
-		s.pieces[i.Name] = []piece{{i, func() ([]byte, error) { return src.Bytes(i.Name) }}}
+		name := i.Name
+		if _, _, after, ok := spell.split(name); ok && slices.Contains(spell.gathers, after) {
+			s.grouped = true
+		}
+		if !bare(name) {
+			name = prefix + name
+		}
+		s.names = append(s.names, name)
+		s.pieces[name] = []piece{{i, func() ([]byte, error) { return src.Bytes(i.Name) }}}
 	}
 	return s
 }
@@ -70,10 +86,11 @@ type names struct {
 	layers  []string // texts before the layer
 	experts []string // texts between layer and expert
 	gathers []string // texts after the layer of tensors that hold all experts of a rank
+	also    map[string]string
 }
 
 func namesOf(format *family.Format) names {
-	var n names
+	n := names{also: format.Also}
 	add := func(list *[]string, text string) {
 		if !slices.Contains(*list, text) {
 			*list = append(*list, text)
@@ -216,6 +233,9 @@ func (k *collector) chunk(r megatron.Rank, v, offset int) (int, error) {
 				}
 			}
 			k.layers[layer] = true
+			if other, ok := k.spell.also[after]; ok {
+				after = other
+			}
 			if mid, e, rest, ok := k.spell.expert(after); ok {
 				if k.perRank > 0 && e >= k.perRank {
 					return 0, fmt.Errorf("%s holds expert %d (tensor %q), each of %d ranks has %d", where, e, local, k.c.EP, k.perRank)

@@ -100,6 +100,12 @@ type Transform interface {
 	Inverse(env Env, whole Block, shapes [][]int, k int) (Block, error)
 }
 
+// streamer is a Transform whose result is its parts' bytes in another order, so that it need not be in memory as a whole.
+type streamer interface {
+	// Stream gives the result's bytes, stretch by stretch.
+	Stream(env Env, parts []Block, yield func([]byte) error) error
+}
+
 // chain is the transforms of a rule in the order of packing; an empty one is a copy.
 type chain []Transform
 
@@ -123,6 +129,23 @@ func (c chain) forward(env Env, parts []Block) (Block, error) {
 		parts = []Block{out}
 	}
 	return parts[0], nil
+}
+
+// stacks says whether forward does no more than to put parts one below the other.
+func (c chain) stacks() bool { return len(c) == 0 || len(c) == 1 && c[0] == Transform(stack{}) }
+
+// stream gives the bytes of what forward makes, without holding them where that can be had.
+func (c chain) stream(env Env, parts []Block, yield func([]byte) error) error {
+	if len(c) == 1 {
+		if s, ok := c[0].(streamer); ok {
+			return s.Stream(env, parts, yield)
+		}
+	}
+	out, err := c.forward(env, parts)
+	if err != nil {
+		return err
+	}
+	return yield(out.Data)
 }
 
 func (c chain) inverse(env Env, whole Block, shapes [][]int, k int) (Block, error) {

@@ -3,11 +3,13 @@ package convert
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/models/ckpt"
@@ -267,6 +269,13 @@ func (j *job) places() int64 {
 	return int64(n)
 }
 
+// large is the size from which a tensor's memory is given back at once: the collector would wait until the heap has
+// doubled, which is another such tensor.
+const large = 32 << 20
+
+// inFlight bounds the bytes of the tensors that workers have in hand together; a larger tensor is alone.
+const inFlight = 192 << 20
+
 // run does the jobs with a few workers; put stores the next bytes of a shard of tensor-parallel rank t.
 func run(ctx context.Context, src ckpt.Source, env Env, tp int, jobs []*job, opt WriteOptions, put func(t int, o output, data []byte) error) error {
 	workers := opt.Workers
@@ -280,6 +289,7 @@ func run(ctx context.Context, src ckpt.Source, env Env, tp int, jobs []*job, opt
 	var done atomic.Int64
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
+	room := semaphore.NewWeighted(inFlight)
 	for _, j := range jobs {
 		if inner.Err() != nil {
 			break
@@ -290,10 +300,21 @@ func run(ctx context.Context, src ckpt.Source, env Env, tp int, jobs []*job, opt
 				each /= j.experts
 			}
 			for from := 0; from < len(j.inputs); from += each {
-				if err := inner.Err(); err != nil {
+				inputs := j.inputs[from : from+each]
+				size := int64(0)
+				for _, i := range inputs {
+					size += i.Size()
+				}
+				size = min(size, inFlight)
+				if err := room.Acquire(inner, size); err != nil {
 					return err
 				}
-				if err := j.do(src, j.inputs[from:from+each], env, tp, put); err != nil {
+				err := j.do(src, inputs, env, tp, put)
+				room.Release(size)
+				if size >= large {
+					runtime.GC()
+				}
+				if err != nil {
 					return fmt.Errorf("write tensor %s: %w", j.info.Name, err)
 				}
 				n := done.Add(j.size / int64(max(j.experts, 1)) * j.places())
@@ -310,8 +331,36 @@ func run(ctx context.Context, src ckpt.Source, env Env, tp int, jobs []*job, opt
 	return ctx.Err()
 }
 
+// copy writes a tensor of one rank that is its inputs one below the other.
+func (j *job) copy(src ckpt.Source, inputs []ckpt.Info, put func(t int, o output, data []byte) error) error {
+	for _, i := range inputs {
+		all, err := stretches(src, i.Name)
+		if err != nil {
+			return err
+		}
+		size := int64(0)
+		for _, b := range all {
+			size += int64(len(b))
+		}
+		if size != i.Size() {
+			return fmt.Errorf("%s has %d bytes, want %d", i.Name, size, i.Size())
+		}
+		for _, b := range all {
+			for _, o := range j.outs {
+				if err := put(0, o, b); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // do makes a tensor, or the part of it that is one expert's.
 func (j *job) do(src ckpt.Source, inputs []ckpt.Info, env Env, tp int, put func(t int, o output, data []byte) error) error {
+	if tp == 1 && j.parts == nil && j.chain.stacks() {
+		return j.copy(src, inputs, put)
+	}
 	var parts []Block
 	for _, i := range inputs {
 		data, err := src.Bytes(i.Name)
@@ -337,14 +386,16 @@ func (j *job) do(src ckpt.Source, inputs []ckpt.Info, env Env, tp int, put func(
 		for k, b := range parts {
 			shards[k] = j.cuts[k].shard(b, t)
 		}
-		out, err := j.chain.forward(env, shards)
+		err := j.chain.stream(env, shards, func(data []byte) error {
+			for _, o := range j.outs {
+				if err := put(t, o, data); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return err
-		}
-		for _, o := range j.outs {
-			if err := put(t, o, out.Data); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

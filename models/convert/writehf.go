@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 
 	"github.com/google/renameio/v2"
 
@@ -69,12 +68,8 @@ func writeHF(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f *famil
 	if err != nil {
 		return Written{}, err
 	}
-	whole := newWholes(jobs)
 	err = run(ctx, src, Env{HeadDim: cfg.HeadDim}, 1, jobs, opt, func(_ int, o output, data []byte) error {
-		if data = whole.add(o.name, data); data == nil {
-			return nil
-		}
-		return w.Put(o.name, data)
+		return w.Append(o.name, data)
 	})
 	if err != nil {
 		return Written{}, errors.Join(err, w.Abort())
@@ -141,40 +136,6 @@ func (p *planner) flat(format *family.Format) ([]*job, error) {
 	return jobs, nil
 }
 
-// wholes puts tensors together that come expert by expert.
-type wholes struct {
-	mu   sync.Mutex
-	left map[string]int
-	data map[string][]byte
-}
-
-func newWholes(jobs []*job) *wholes {
-	w := &wholes{left: map[string]int{}, data: map[string][]byte{}}
-	for _, j := range jobs {
-		if j.experts > 1 {
-			w.left[j.info.Name] = j.experts
-		}
-	}
-	return w
-}
-
-// add takes the next bytes of a tensor and gives it back when it is complete.
-func (w *wholes) add(name string, data []byte) []byte {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	n, several := w.left[name]
-	if !several {
-		return data
-	}
-	w.data[name] = append(w.data[name], data...)
-	if w.left[name] = n - 1; n > 1 {
-		return nil
-	}
-	data = w.data[name]
-	delete(w.data, name)
-	return data
-}
-
 // refuseOther keeps two models from mixing in one directory.
 func refuseOther(dir string) error {
 	for _, pattern := range []string{"*.safetensors", "*.bin", "*.index.json"} {
@@ -188,7 +149,8 @@ func refuseOther(dir string) error {
 // configFile is the template's config.json, byte for byte when it says the same, or a new one.
 func configFile(cfg hfconfig.Config, template string) ([]byte, error) {
 	if template != "" {
-		if was, err := hfconfig.Load(template); err == nil && was.DType == cfg.DType && was.Vocab == cfg.Vocab && was.TieEmbeddings == cfg.TieEmbeddings {
+		if was, err := hfconfig.Load(template); err == nil && was.DType == cfg.DType && was.Vocab == cfg.Vocab && was.TieEmbeddings == cfg.TieEmbeddings &&
+			(was.Raw["quantization_config"] == nil) == (cfg.Raw["quantization_config"] == nil) {
 			return os.ReadFile(filepath.Join(template, "config.json"))
 		}
 	}

@@ -36,21 +36,6 @@ func (f *Family) check(transforms []string) error {
 	if f.ModelType == "" {
 		c.fail(f.at, "no `model_type:`")
 	}
-	for _, m := range f.Match {
-		for field := range m.Where {
-			if !slices.Contains(fields[:], field) {
-				c.fail(f.at, "match: unknown config field %q: known are %s", field, strings.Join(fields[:], ", "))
-			}
-		}
-	}
-	for name, kind := range f.Block {
-		if !slices.Contains(blockFeatures, name) {
-			c.fail(f.at, "block: unknown feature %q: known are %s", name, strings.Join(blockFeatures, ", "))
-		}
-		if kind != Always && kind != Maybe {
-			c.fail(f.at, "block: %s: %q is neither always nor maybe", name, kind)
-		}
-	}
 	c.canonical()
 	if f.HF == nil && f.Mcore == nil {
 		c.fail(f.at, "neither `hf:` nor `mcore:` rules")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -165,6 +166,24 @@ func (w *walk) twice(seen map[string]bool, key *yaml.Node) bool {
 	return false
 }
 
+// words checks the keys and values that are words of a list.
+func (w *walk) words(field string, n *yaml.Node) {
+	if n.Kind != yaml.MappingNode || field != "block" && field != "where" {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, val := n.Content[i], n.Content[i+1]
+		switch {
+		case field == "where" && !slices.Contains(fields[:], key.Value):
+			w.fail(key, "unknown config field %q: known are %s", key.Value, strings.Join(fields[:], ", "))
+		case field == "block" && !slices.Contains(blockFeatures, key.Value):
+			w.fail(key, "unknown feature %q: known are %s", key.Value, strings.Join(blockFeatures, ", "))
+		case field == "block" && val.Value != Always && val.Value != Maybe:
+			w.fail(val, "%q is neither always nor maybe", val.Value)
+		}
+	}
+}
+
 func (w *walk) object(n *yaml.Node, t reflect.Type, depth int) {
 	if n.Kind != yaml.MappingNode {
 		w.fail(n, "want keys and values")
@@ -187,6 +206,7 @@ func (w *walk) object(n *yaml.Node, t reflect.Type, depth int) {
 			if name == key.Value {
 				found = true
 				w.value(val, t.Field(k).Type, depth+1)
+				w.words(name, val)
 			}
 		}
 		if !found {

@@ -55,8 +55,10 @@ type Tensor struct {
 
 // Format is how a kind of checkpoint stores the tensors.
 type Format struct {
-	Rules  []Rule   `yaml:"rules" json:"rules" doc:"stored tensors, in the order of storage"`
-	Ignore []string `yaml:"ignore" json:"ignore,omitempty" doc:"patterns of stored names that hold no weights"`
+	Rules  []Rule            `yaml:"rules" json:"rules" doc:"stored tensors, in the order of storage"`
+	Ignore []string          `yaml:"ignore" json:"ignore,omitempty" doc:"patterns of stored names that hold no weights"`
+	Also   map[string]string `yaml:"also" json:"also,omitempty" doc:"other ends of stored names, and the ends of rules that they stand for; they are read, not written"`
+	Prefix string            `yaml:"prefix" json:"prefix,omitempty" doc:"begin of the names that some publishers leave out"`
 }
 
 // Rule ties a stored tensor to canonical ones.

@@ -1,6 +1,7 @@
 package family
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
 
 	"github.com/belay-ml/belay/models/hfconfig"
 	"github.com/belay-ml/belay/testdata/goldens"
@@ -94,7 +97,7 @@ func TestMistakesInAFamilyFileAreNamed(t *testing.T) {
 		{"an unknown key", head + "qkv: true\n", `x.yaml:3:1: unknown key "qkv": known are family`},
 		{"an unknown base", "family: x\nlike: lama\n", "no such family"},
 		{"itself as base", "family: x\nlike: x\n", "leads back to itself"},
-		{"an unknown field", head + "match: {where: {rope: [1]}}\n", `unknown config field "rope"`},
+		{"an unknown field", head + "match: {where: {rope: [1]}}\n", `x.yaml:3:17: unknown config field "rope"`},
 		{"an unknown transform", head + "hf: {rules: [{name: a, from: [embed.weight], by: [shuffle]}]}\n", `unknown transform "shuffle": known are stack`},
 		{"an unknown tensor", head + "hf: {rules: [{name: a, from: [embed]}]}\n", `unknown canonical tensor "embed"`},
 		{"a tensor that no rule stores", head + "hf: {rules: [{name: a, from: [embed.weight]}]}\n", `hf: no rule stores canonical tensor "norm.weight"`},
@@ -107,8 +110,8 @@ func TestMistakesInAFamilyFileAreNamed(t *testing.T) {
 		{"a wrong type", head + "hf: {rules: [{name: a, from: b}]}\n", "x.yaml:3:30: want a list"},
 		{"a missing key", head + "hf: {rules: [{from: [b]}]}\n", "x.yaml:3:14: no `name:`"},
 		{"a key twice", head + "like: qwen2\n", `x.yaml:3:1: key "like" twice`},
-		{"an unknown feature", head + "block: {gate: always}\n", `block: unknown feature "gate"`},
-		{"a feature that is neither", head + "block: {gated: sometimes}\n", `"sometimes" is neither always nor maybe`},
+		{"an unknown feature", head + "block: {gate: always}\n", `x.yaml:3:9: unknown feature "gate"`},
+		{"a feature that is neither", head + "block: {gated: sometimes}\n", `x.yaml:3:16: "sometimes" is neither always nor maybe`},
 		{"a rule for an unknown feature", head + "mcore: {rules: [{name: a, from: [embed.weight], at: first, if: [gate]}]}\n", `x.yaml:3:17: family x: mcore rule "a": unknown feature "gate"`},
 		{"experts without a placeholder", head + "hf: {rules: [{name: \"layers.{l}.w\", from: [\"layers.{l}.experts.{e}.up.weight\"]}]}\n", "`experts:` must say how"},
 		{"an alias of another family", head + "aliases: [deepseek2]\n", `alias "deepseek2" is also one of family`},
@@ -291,5 +294,78 @@ func TestEveryRowOfTheModelTableIsASize(t *testing.T) {
 	}
 	if len(rows) != len(table.Rows) {
 		t.Errorf("%d rows in the families, %d in the table", len(rows), len(table.Rows))
+	}
+}
+
+func TestChatTemplatesExist(t *testing.T) {
+	t.Parallel()
+	r, err := Load("", known())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range r.Names() {
+		f, _ := r.Named(name)
+		if f.ChatTemplate == "hf" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("..", "chat", "data", f.ChatTemplate+".yaml")); err != nil {
+			t.Errorf("%s: chat template: %v", name, err)
+		}
+	}
+}
+
+func TestBuiltInFilesFitTheSchema(t *testing.T) {
+	t.Parallel()
+	text, err := Schema(known())
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(SchemaName, doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile(SchemaName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(text []byte) error {
+		var v any
+		if err := yaml.Unmarshal(text, &v); err != nil {
+			return err
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err != nil {
+			return err
+		}
+		return schema.Validate(value)
+	}
+	paths, err := filepath.Glob(filepath.Join("data", "*.yaml"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := valid(text); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for _, wrong := range []string{
+		"doc: x", "family: x\nblock: {gate: always}", "family: x\nblock: {gated: never}", "family: x\nhf: {rules: [{name: a}]}", "family: x\nlik: y",
+		"family: x\nmatch: {where: []}", "family: x\ncanonical: [{name: a, shape: [hidden], split: both}]",
+	} {
+		if valid([]byte(wrong)) == nil {
+			t.Errorf("the schema accepts %q", wrong)
+		}
 	}
 }

@@ -115,6 +115,7 @@ func (f *Family) Shown() *Family {
 		}
 	}
 	out.HF, out.Legacy, out.Mcore = f.shown(f.HF), f.shown(f.Legacy), f.shown(f.Mcore)
+	out.GGUF = f.shown(f.GGUF)
 	if !f.legacyHolds() {
 		out.Legacy = nil
 	}
@@ -125,7 +126,7 @@ func (f *Family) shown(format *Format) *Format {
 	if format == nil {
 		return nil
 	}
-	out := &Format{Ignore: format.Ignore}
+	out := &Format{Ignore: format.Ignore, Prefix: format.Prefix, Also: format.Also}
 	for _, r := range format.Rules {
 		if f.may(r.If) && !slices.ContainsFunc(r.From, func(name string) bool {
 			t, ok := f.TensorNamed(name)

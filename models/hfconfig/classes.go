@@ -150,10 +150,15 @@ func native() []class {
 		{
 			archs: []string{"Gemma3ForCausalLM"}, modelType: "gemma3_text", normEps: 1e-6, maxPositions: 131072, headDim: 256, kvHeads: 4, tied: true,
 			bias: "attention_bias", act: "gelu_tanh", actKey: "hidden_activation", window: windowSixth,
-			more: append(softcaps(0, 0), extra{"rope_local_base_freq", 0.0, func(c *Config) any { return &c.LocalRopeBase }}),
+			more: append(softcaps(0, 0), extra{"rope_local_base_freq", 10000.0, func(c *Config) any { return &c.LocalRopeBase }}),
 			finish: func(f *fields, c *Config) {
 				gemma2(f, c)
 				c.QKNorm = true
+				if local, ok := f.object("rope_parameters")["sliding_attention"].(map[string]any); ok {
+					in := &fields{raw: local, at: "rope_parameters.sliding_attention."}
+					c.LocalRopeBase = in.float("rope_theta", c.LocalRopeBase)
+					f.errs = append(f.errs, in.errs...)
+				}
 			},
 			block: "four norms and norms on q and k",
 		},

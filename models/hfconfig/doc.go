@@ -12,9 +12,15 @@
 //
 // # Class
 //
-// A class is one transformers model class: the names in "architectures", the model_type, the values
-// it assumes for absent keys, and which of the optional features it has. The table is in class.go;
-// a new llama-shaped family is one line there.
+// A class is one transformers model class: the names in "architectures", the model_type, its own keys for
+// the common fields, the values it assumes for absent keys, and which of the optional features it has. The
+// table is in classes.go; a new llama-shaped family is one line there. What a class has beyond the common
+// fields is bound by extras, and what follows from the fields is filled by finish.
+//
+// # Block
+//
+// Block, MLA and MoE say how a layer differs from llama's. Plain is the answer whether it does: then the
+// weights convert, but the decoder does not compute with them.
 //
 // # Absent and null
 //

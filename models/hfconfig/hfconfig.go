@@ -116,6 +116,16 @@ func (c Config) ExpertLayer(layer int) bool {
 	return m.Experts > 0 && layer >= m.FirstDense && layer%max(m.Freq, 1) == 0
 }
 
+// HasDenseLayers says whether some layer has an MLP instead of experts.
+func (c Config) HasDenseLayers() bool {
+	for l := range c.NumLayers {
+		if !c.ExpertLayer(l) {
+			return true
+		}
+	}
+	return false
+}
+
 // Window is the sliding window of a layer; 0 means none.
 func (c Config) Window(layer int) int {
 	if c.LayerWindows != nil {

@@ -102,6 +102,56 @@ func TestFieldsReadInEverySpelling(t *testing.T) {
 	}
 }
 
+func TestEveryClassReadsItsOwnKeys(t *testing.T) {
+	t.Parallel()
+	const sizes = `"hidden_size":32,"intermediate_size":48,"num_hidden_layers":6,"num_attention_heads":4,"vocab_size":99`
+	of := func(arch, more string) string { return `{"architectures":["` + arch + `"],` + more + `}` }
+	for _, c := range []struct {
+		name, text string
+		ok         func(Config) bool
+	}{
+		{"baichuan 7b has rotary positions", of("BaiChuanForCausalLM", sizes+`,"max_position_embeddings":4096`), func(c Config) bool { return c.Plain() == nil && c.MaxPositions == 4096 }},
+		{"baichuan 13b has ALiBi", of("BaichuanForCausalLM", sizes+`,"model_max_length":2048`), func(c Config) bool {
+			return c.Positions == "alibi" && c.MaxPositions == 2048 && !c.NormHead && c.Plain() != nil
+		}},
+		{"baichuan 2 normalises its head", of("BaichuanForCausalLM", strings.Replace(sizes, "99", "125696", 1)), func(c Config) bool { return c.NormHead }},
+		{"chatglm multiplies the rotary base", of("ChatGLMModel", `"hidden_size":32,"ffn_hidden_size":48,"num_layers":2,"num_attention_heads":4,"padded_vocab_size":99,"multi_query_group_num":2,"kv_channels":8,"seq_length":77,"add_qkv_bias":true,"rope_ratio":500,"layernorm_epsilon":1e-5`), func(c Config) bool {
+			return c.RopeBase == 5e6 && c.NumKVHeads == 2 && c.MaxPositions == 77 && c.QKVBias && !c.OutBias && c.RotaryPart == 0.5 && c.RopeInterleaved
+		}},
+		{"qwen counts gate and up together", of("QWenLMHeadModel", sizes+`,"rotary_emb_base":1000000`), func(c Config) bool { return c.FFN == 24 && c.RopeBase == 1e6 && c.QKVBias && !c.OutBias }},
+		{"bloom under its older keys", of("BloomForCausalLM", `"n_embed":32,"num_attention_heads":4,"n_layer":2,"vocab_size":99`), func(c Config) bool {
+			return c.Hidden == 32 && c.FFN == 128 && c.NumHeads == 4 && c.TieEmbeddings && c.MLPBias && c.LayerNorm && c.EmbedNorm && c.Ungated
+		}},
+		{"gemma takes hidden_activation and head_dim 256", of("GemmaForCausalLM", sizes+`,"hidden_act":"gelu","hidden_activation":null`), func(c Config) bool {
+			return c.HeadDim == 256 && c.Activation == "gelu_tanh" && c.TieEmbeddings && c.NormOffset
+		}},
+		{"gemma 2 has windows in even layers", of("Gemma2ForCausalLM", sizes+`,"sliding_window":8,"head_dim":8`), func(c Config) bool {
+			return c.Window(0) == 8 && c.Window(1) == 0 && c.PostNorms && c.AttnSoftcap == 50 && c.LogitSoftcap == 30
+		}},
+		{"gemma 3 has windows but in every sixth layer", of("Gemma3ForCausalLM", sizes+`,"sliding_window":8,"rope_parameters":{"full_attention":{"rope_type":"linear","factor":8.0,"rope_theta":1e6},"sliding_attention":{"rope_type":"default","rope_theta":2e4}}`), func(c Config) bool {
+			return c.LocalRopeBase == 2e4 && c.Window(4) == 8 && c.Window(5) == 0 && c.RopeBase == 1e6 && c.RopeScaling.Factor == 8 && c.QKNorm
+		}},
+		{"glm turns half of a head", of("GlmForCausalLM", sizes+`,"attention_bias":true`), func(c Config) bool { return c.RotaryPart == 0.5 && c.QKVBias && !c.OutBias && c.HeadDim == 128 }},
+		{"minicpm scales its branches", of("MiniCPMForCausalLM", sizes+`,"scale_depth":1.2,"scale_emb":12,"dim_model_base":16`), func(c Config) bool {
+			return c.BranchScale == 1.2/math.Sqrt(6) && c.EmbedScale == 12 && c.LogitScale == 0.5 && c.MoE.Experts == 0
+		}},
+		{"deepseek's first layers are dense", of("DeepseekV3ForCausalLM", sizes+`,"model_type":"deepseek_v3","q_lora_rank":null,"n_routed_experts":8,"num_experts_per_tok":2,"moe_intermediate_size":6,"n_shared_experts":2,"first_k_dense_replace":2,"moe_layer_freq":2`), func(c Config) bool {
+			return c.MLA.QLoRA == 0 && c.HeadDim == 192 && c.SharedFFN() == 12 && c.MoE.RouterBias && !c.ExpertLayer(1) && c.ExpertLayer(2) && !c.ExpertLayer(3) && c.ExpertLayer(4)
+		}},
+		{"mixtral's experts are as wide as its MLP", of("MixtralForCausalLM", sizes+`,"num_key_value_heads":2`), func(c Config) bool { return c.MoE == MoE{Experts: 8, TopK: 2, FFN: 48, NormTopK: true} }},
+		{"megatron's own flags", of("GPTModel", `"hidden_size":32,"num_layers":2,"num_attention_heads":4,"vocab_size":99,"position_embedding_type":"rope","add_bias_linear":true,"untie_embeddings_and_output_weights":true,"normalization":"RMSNorm","swiglu":true`), func(c Config) bool {
+			return c.FFN == 128 && c.QKVBias && c.OutBias && c.MLPBias && !c.TieEmbeddings && !c.LayerNorm && !c.Ungated && c.Positions == ""
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := parse(t, c.text); !c.ok(got) {
+				t.Errorf("read as %+v", got)
+			}
+		})
+	}
+}
+
 func TestErrorsNameTheField(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, text, want string }{
@@ -111,6 +161,12 @@ func TestErrorsNameTheField(t *testing.T) {
 		{"a fraction", llama(`,"head_dim":8.5`), "head_dim: want a whole number, have 8.5"},
 		{"heads that do not divide", llama(`,"num_key_value_heads":3`), "num_key_value_heads: 3 does not divide"},
 		{"a negative size", llama(`,"head_dim":-8`), "head_dim: want a whole number from 1"},
+		{"heads that do not divide the hidden size", strings.Replace(llama(``), `"num_attention_heads":4`, `"num_attention_heads":5`, 1), "hidden_size: 64 is not a multiple of num_attention_heads 5, and there is no head_dim"},
+		{"an odd width that counts two branches", `{"architectures":["QWenLMHeadModel"],"hidden_size":8,"intermediate_size":7,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":9}`, "intermediate_size: want an even number"},
+		{"more experts a token than there are", `{"architectures":["MixtralForCausalLM"],"hidden_size":8,"intermediate_size":7,"num_hidden_layers":1,"num_attention_heads":8,"vocab_size":9,"num_local_experts":1}`, "num_experts_per_tok: want a whole number from 1 to the 1 experts, have 2"},
+		{"latent attention without a rank", `{"architectures":["DeepseekV2ForCausalLM"],"hidden_size":8,"intermediate_size":7,"num_hidden_layers":1,"num_attention_heads":2,"vocab_size":9,"kv_lora_rank":0}`, "kv_lora_rank: want a positive whole number"},
+		{"dense layers between those with experts", `{"architectures":["Qwen3MoeForCausalLM"],"hidden_size":8,"intermediate_size":7,"num_hidden_layers":1,"num_attention_heads":4,"vocab_size":9,"mlp_only_layers":[0]}`, "belay expects experts in every layer"},
+		{"positions of an unknown kind", `{"architectures":["GPTModel"],"hidden_size":8,"num_layers":1,"num_attention_heads":4,"vocab_size":9,"position_embedding_type":"relative"}`, "position_embedding_type: want learned_absolute, rope or alibi"},
 		{"an activation", llama(`,"hidden_act":"relu"`), "hidden_act: want silu, gelu or gelu_pytorch_tanh"},
 		{"a flag", llama(`,"tie_word_embeddings":1`), "tie_word_embeddings: want true or false, have 1"},
 		{"an unknown scaling", llama(`,"rope_scaling":{"type":"longrope"}`), "rope_scaling.rope_type: want default, linear"},
@@ -277,6 +333,18 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(llama(`,"rope_scaling":{"type":"linear","factor":4}`)))
 	f.Add([]byte(llama(`,"num_key_value_heads":2,"eos_token_id":[1,2]`)))
 	f.Add([]byte(strings.Replace(llama(`,"sliding_window":4,"use_sliding_window":true,"max_window_layers":1,"num_key_value_heads":1`), "Llama", "Qwen2", 1)))
+	for _, cl := range classes() { // a document of each
+		c := Config{ModelType: cl.modelType, Arch: cl.archs[0], NumLayers: 3, Hidden: 32, FFN: 48, NumHeads: 4, NumKVHeads: 4, HeadDim: 8, Vocab: 99, MaxPositions: 9, NormEps: 1e-5, RopeBase: 1e4, Activation: "silu", PAD: -1}
+		c, err := c.Completed()
+		if err != nil {
+			f.Fatal(err)
+		}
+		text, err := c.JSON()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 	f.Add([]byte(`{"architectures":["X"]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse(data)

@@ -233,6 +233,10 @@ func (x *Index) AppendRange(dst []int32, i, from, n int) ([]int32, error) {
 			out[k] = int32(int16(binary.LittleEndian.Uint16(raw[2*k:])))
 		}
 	case I32:
+		if littleEndian() {
+			copy(bytesOf(out), raw)
+			break
+		}
 		for k := range out {
 			out[k] = int32(binary.LittleEndian.Uint32(raw[4*k:]))
 		}

@@ -148,6 +148,10 @@ func put(out []byte, ids []int32, size int) {
 			binary.LittleEndian.PutUint16(out[2*i:], uint16(id))
 		}
 	case 4:
+		if littleEndian() {
+			copy(out, bytesOf(ids))
+			return
+		}
 		for i, id := range ids {
 			binary.LittleEndian.PutUint32(out[4*i:], uint32(id))
 		}

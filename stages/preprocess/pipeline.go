@@ -20,6 +20,8 @@ import (
 const (
 	batchRecords = 256
 	batchBytes   = 128 << 10
+	// decoding is how many workers one goroutine takes records apart for: it is several times as fast.
+	decoding = 4
 	// columnsBy is the number of records by which every needed column must have shown up.
 	columnsBy = 1000
 	// maxExamples is how many reasons are told with an example.
@@ -74,18 +76,19 @@ type collected struct {
 	Examples map[string]string `json:"examples"`
 }
 
-// run works until the input ends. The reader owns both channels: jobs feeds the workers, order keeps
-// the batches in line for the collector, which waits for each to be done.
+// run works until the input ends: a reader, a few that take records apart, workers that encode them, a collector. The
+// reader owns the first and the last channel: order keeps the batches in line for the collector, which waits for each to
+// be done.
 func (p *pipeline) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	jobs := make(chan *batch, p.workers)
-	order := make(chan *batch, 2*p.workers)
+	raw, jobs := make(chan *batch, p.workers), make(chan *batch, p.workers)
+	order := make(chan *batch, 3*p.workers)
 	g.Go(func() error {
 		defer close(order)
-		defer close(jobs)
+		defer close(raw)
 		return p.read(ctx, func(b *batch) error {
 			b.done = make(chan struct{})
-			for _, to := range []chan<- *batch{order, jobs} {
+			for _, to := range []chan<- *batch{order, raw} {
 				select {
 				case to <- b:
 				case <-ctx.Done():
@@ -94,6 +97,26 @@ func (p *pipeline) run(ctx context.Context) error {
 			}
 			return nil
 		})
+	})
+	g.Go(func() error {
+		defer close(jobs)
+		var decoders errgroup.Group
+		for range (p.workers + decoding - 1) / decoding {
+			decoders.Go(func() error {
+				for b := range raw {
+					if ctx.Err() == nil {
+						p.decode(b)
+					}
+					select {
+					case jobs <- b:
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+				return nil
+			})
+		}
+		return decoders.Wait()
 	})
 	for range p.workers {
 		g.Go(func() error {
@@ -159,49 +182,72 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 	}
 }
 
-// encode does a worker's part of a batch. A record that must not fail ends it.
-func (p *pipeline) encode(b *batch) {
-	b.results = make([]result, 0, len(b.items))
+// decode takes the records of a batch apart.
+func (p *pipeline) decode(b *batch) {
 	b.columns = make([][]string, len(p.sources))
 	for i := range b.items {
-		doc, err := p.one(b, &b.items[i])
-		if err != nil && p.tolerance == nil {
-			b.err = fault.Wrap(fault.Data, err)
-			break
+		it := &b.items[i]
+		if it.err == nil {
+			it.err = p.takeApart(b, it)
 		}
-		b.results = append(b.results, result{doc, b.items[i].raw.Place, b.items[i].source, err})
+		if it.err != nil && p.tolerance == nil {
+			b.items = b.items[:i+1] // nothing behind it counts
+			return
+		}
 	}
-	b.items = nil
 }
 
-// one makes a document of a record.
-func (p *pipeline) one(b *batch, it *item) (doc handler.Document, err error) {
-	if it.err != nil {
-		return doc, it.err
-	}
+func (p *pipeline) takeApart(b *batch, it *item) (err error) {
 	s := p.sources[it.source]
-	r, looked := it.decoded, it.decoded.Fields != nil
+	looked := it.decoded.Fields != nil
 	if !looked {
-		if r, err = record.Decode(it.raw, s.options); err != nil {
-			return doc, err
+		place := it.raw.Place
+		if it.decoded, err = record.Decode(it.raw, s.options); err != nil {
+			it.decoded.Fields = nil
+			return err
 		}
+		it.raw = record.Raw{Place: place}
 	}
 	seen := &b.columns[it.source]
-	for _, c := range r.Fields.Keys {
+	for _, c := range it.decoded.Fields.Keys {
 		if !slices.Contains(*seen, c) {
 			*seen = append(*seen, c)
 		}
 	}
 	if !looked {
-		keep, err := s.change.Apply(r)
+		keep, err := s.change.Apply(it.decoded)
 		if err != nil {
-			return doc, err
+			return err
 		}
-		if !keep {
-			return handler.Document{Dropped: filtered}, nil
-		}
+		it.left = !keep
 	}
-	return s.handler.Encode(r)
+	return nil
+}
+
+// encode does a worker's part of a batch. A record that must not fail ends it.
+func (p *pipeline) encode(b *batch) {
+	b.results = make([]result, 0, len(b.items))
+	for i := range b.items {
+		it := &b.items[i]
+		doc, err := p.one(it)
+		if err != nil && p.tolerance == nil {
+			b.err = fault.Wrap(fault.Data, err)
+			break
+		}
+		b.results = append(b.results, result{doc, it.place(), it.source, err})
+	}
+	b.items = nil
+}
+
+// one makes a document of a record.
+func (p *pipeline) one(it *item) (handler.Document, error) {
+	switch {
+	case it.err != nil:
+		return handler.Document{}, it.err
+	case it.left:
+		return handler.Document{Dropped: filtered}, nil
+	}
+	return p.sources[it.source].handler.Encode(it.decoded)
 }
 
 // filtered is the reason of what filter does not let through.
@@ -251,15 +297,16 @@ func (c *collector) take(b *batch) error {
 	var stop error
 	for _, r := range b.results {
 		c.records++
-		example := r.place.String()
 		if r.err != nil {
 			if stop = c.tolerance.wrong(r.err, c.records); stop != nil {
 				break
 			}
-			r.doc, example = handler.Document{Dropped: record.Reason(r.err)}, r.err.Error()
+			r.doc = handler.Document{Dropped: record.Reason(r.err)}
 		}
 		if why := r.doc.Dropped; why != "" && c.examples[why] == "" && len(c.examples) < maxExamples {
-			c.examples[why] = example
+			if c.examples[why] = r.place.String(); r.err != nil {
+				c.examples[why] = r.err.Error()
+			}
 		}
 		c.docs = append(c.docs, r.doc)
 	}

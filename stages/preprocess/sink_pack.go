@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
+	"golang.org/x/sync/errgroup"
 )
 
 // packSink spools samples and writes them in packs when all are known. The spool is a pair of token
@@ -105,6 +107,7 @@ func (s *packSink) close(ctx context.Context) (out []corpus.IndexSummary, err er
 	}
 	p := packer{packSink: s, to: w}
 	for _, g := range groups {
+		p.first = g[0]
 		packs, err := corpus.Packs(g[1]-g[0], func(i int) int { return s.opened[0].Len(g[0] + i) }, capacity)
 		if err != nil {
 			return nil, err
@@ -113,9 +116,12 @@ func (s *packSink) close(ctx context.Context) (out []corpus.IndexSummary, err er
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			if err := p.write(pack, g[0]); err != nil {
+			if err := p.add(pack); err != nil {
 				return nil, err
 			}
+		}
+		if err := p.flush(); err != nil {
+			return nil, err
 		}
 	}
 	return w.close(ctx)
@@ -142,56 +148,103 @@ func (s *packSink) groups() ([][2]int, error) {
 	return out, nil
 }
 
-// forgetEvery is how many ids are read of the spool before its memory is given back.
-const forgetEvery = 2 << 20
+const (
+	// forgetEvery is how many ids are read of the spool before its memory is given back.
+	forgetEvery = 2 << 20
+	// packsAtOnce is how many packs are written together, the fields side by side.
+	packsAtOnce = 64
+)
 
 // packer writes packs; it keeps its rows from one to the next.
 type packer struct {
 	*packSink
-	to                         writers
-	read                       int // ids, since the spool's memory was given back
-	ids, labels, mask, lengths []int32
+	to    writers
+	first int // sample that the packs' numbers begin at
+	packs [][]int32
+	rows  [4][]int32
+	read  int // ids, since the spool's memory was given back
 }
 
-// write writes a pack of samples, numbered from first, filled up to the limit. The reference copies the ids into mask
-// and labels too.
-func (p *packer) write(pack []int32, first int) (err error) {
-	p.ids, p.labels, p.mask, p.lengths = p.ids[:0], p.labels[:0], p.mask[:0], p.lengths[:0]
-	for _, i := range pack {
-		at := len(p.ids)
-		if p.ids, err = p.opened[0].Append(p.ids, first+int(i)); err != nil {
-			return err
-		}
-		if p.labels, err = p.opened[1].Append(p.labels, first+int(i)); err != nil {
-			return err
-		}
-		p.lengths = append(p.lengths, int32(len(p.ids)-at))
+// add takes a pack of samples.
+func (p *packer) add(pack []int32) error {
+	if n := len(p.packs); n < cap(p.packs) {
+		p.packs = p.packs[:n+1]
+		p.packs[n] = append(p.packs[n][:0], pack...)
+	} else {
+		p.packs = append(p.packs, slices.Clone(pack))
 	}
+	if len(p.packs) < packsAtOnce {
+		return nil
+	}
+	return p.flush()
+}
+
+// flush writes the packs that were added.
+func (p *packer) flush() error {
+	var g errgroup.Group
+	for f := range p.to.all {
+		g.Go(func() error {
+			for _, pack := range p.packs {
+				row, err := p.row(f, pack)
+				if err != nil {
+					return err
+				}
+				if err := p.to.all[f].Add(row); err != nil {
+					return err
+				}
+				p.to.all[f].EndDocument()
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
 	// Packs read all over the spool: without this its pages would count as this process's memory.
-	if p.read += len(p.ids); p.read >= forgetEvery {
+	if p.read += len(p.packs) * p.limit; p.read >= forgetEvery {
 		p.opened[0].Forget()
 		p.opened[1].Forget()
 		p.read = 0
 	}
-	for range p.ids {
-		p.mask = append(p.mask, 1)
-	}
-	pad, padMask := p.pad, int32(0)
-	if p.compat {
-		p.mask, p.labels = append(p.mask[:0], p.ids...), append(p.labels[:0], p.ids...)
-		pad, padMask = 0, 1
-	}
-	for len(p.ids) < p.limit {
-		p.ids, p.mask, p.labels = append(p.ids, pad), append(p.mask, padMask), append(p.labels, corpus.Ignored)
-	}
-	for f, row := range [][]int32{p.ids, p.mask, p.labels, p.lengths} {
-		if f == len(p.to.all) {
-			break // the reference has no lengths
+	p.packs = p.packs[:0]
+	return err
+}
+
+// row is a field of a pack, filled up to the limit: ids, mask, labels or lengths. The reference copies the ids into mask
+// and labels too.
+func (p *packer) row(f int, pack []int32) (row []int32, err error) {
+	row = p.rows[f][:0]
+	defer func() { p.rows[f] = row }()
+	from, pad := p.opened[0], p.pad
+	switch {
+	case f == 3:
+		for _, i := range pack {
+			row = append(row, int32(from.Len(p.first+int(i))))
 		}
-		if err := p.to.all[f].Add(row); err != nil {
-			return err
+		return row, nil
+	case f == 1 && !p.compat:
+		n := 0
+		for _, i := range pack {
+			n += from.Len(p.first + int(i))
 		}
-		p.to.all[f].EndDocument()
+		for i := range p.limit {
+			one := int32(1)
+			if i >= n {
+				one = 0
+			}
+			row = append(row, one)
+		}
+		return row, nil
+	case p.compat:
+		pad = [...]int32{0, 1, corpus.Ignored}[f]
+	case f == 2:
+		from, pad = p.opened[1], corpus.Ignored
 	}
-	return nil
+	for _, i := range pack {
+		if row, err = from.Append(row, p.first+int(i)); err != nil {
+			return row, err
+		}
+	}
+	for len(row) < p.limit {
+		row = append(row, pad)
+	}
+	return row, nil
 }

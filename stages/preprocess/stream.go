@@ -16,9 +16,18 @@ import (
 // item is a record on its way to a worker, or why there is none.
 type item struct {
 	raw     record.Raw
-	decoded record.Record // when the reader had to look into the record; raw is empty then
+	decoded record.Record // of a record that was looked into already
 	source  int
+	left    bool  // filter does not let it through
 	err     error // a record.Mistake
+}
+
+// place is where the record stands.
+func (it *item) place() record.Place {
+	if it.decoded.Fields != nil {
+		return it.decoded.Place
+	}
+	return it.raw.Place
 }
 
 // stream reads the records of a source as often as its weight says. Whole passes take every record. What is left

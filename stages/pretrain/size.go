@@ -52,6 +52,9 @@ func (s Size) config() (hfconfig.Config, error) {
 	if err != nil {
 		return hfconfig.Config{}, fmt.Errorf("model.family: %w", err)
 	}
+	if err := (hfconfig.Config{Arch: f.Architecture, ModelType: f.ModelType}).Plain(); err != nil {
+		return hfconfig.Config{}, fmt.Errorf("model.family: %s: %w", name, err)
+	}
 	doc := map[string]any{
 		"architectures": []string{f.Architecture}, "model_type": f.ModelType,
 		"num_hidden_layers": s.Layers, "hidden_size": s.Hidden, "intermediate_size": s.FFN,

@@ -249,3 +249,40 @@ func FuzzIndex(f *testing.F) {
 		}
 	})
 }
+
+func TestATensorMayComeInPieces(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	infos := []ckpt.Info{{Name: "a", DType: dtype.U8, Shape: []int{5}}, {Name: "b", DType: dtype.U8, Shape: []int{4}}, {Name: "none", DType: dtype.U8, Shape: []int{0}}}
+	w, err := Create(path, infos, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []struct{ name, text string }{{"b", "67"}, {"a", "123"}, {"b", "8"}, {"a", "45"}, {"none", ""}} {
+		if err := w.Append(p.name, []byte(p.text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Append("b", []byte("99")); err == nil {
+		t.Error("more than a tensor holds is accepted")
+	}
+	if err := w.Append("a", nil); err == nil {
+		t.Error("a complete tensor is gone on with")
+	}
+	if err := w.Append("b", []byte("9")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for name, want := range map[string]string{"a": "12345", "b": "6789", "none": ""} {
+		if have, err := f.Bytes(name); err != nil || string(have) != want {
+			t.Errorf("%s is %q, %v, want %q", name, have, err, want)
+		}
+	}
+}

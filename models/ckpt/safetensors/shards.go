@@ -64,6 +64,15 @@ func (d *DirWriter) Put(name string, data []byte) error {
 	return d.shards[k].Put(name, data)
 }
 
+// Append writes the next bytes of a declared tensor into its shard.
+func (d *DirWriter) Append(name string, data []byte) error {
+	k, ok := d.owner[name]
+	if !ok {
+		return fmt.Errorf("write %s: tensor %q was not declared", d.dir, name)
+	}
+	return d.shards[k].Append(name, data)
+}
+
 // Close publishes the shards and then the index, so that an index never names a missing shard.
 func (d *DirWriter) Close() error {
 	for k, w := range d.shards {

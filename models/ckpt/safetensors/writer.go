@@ -23,7 +23,7 @@ type Writer struct {
 	entries map[string]entry
 
 	mu   sync.Mutex
-	left map[string]bool // declared and not yet put
+	left map[string]int64 // bytes of declared tensors that are still to come
 }
 
 // Create declares the tensors of path and writes the header. A nil meta becomes {"format": "pt"},
@@ -40,10 +40,10 @@ func Create(path string, infos []ckpt.Info, meta map[string]string) (*Writer, er
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	w := &Writer{path: path, f: f, base: int64(len(head)), entries: map[string]entry{}, left: map[string]bool{}}
+	w := &Writer{path: path, f: f, base: int64(len(head)), entries: map[string]entry{}, left: map[string]int64{}}
 	for _, e := range entries {
 		w.entries[e.Name] = e
-		w.left[e.Name] = true
+		w.left[e.Name] = e.end - e.begin
 	}
 	if _, err := f.WriteAt(head, 0); err != nil {
 		w.Abort()
@@ -54,21 +54,34 @@ func Create(path string, infos []ckpt.Info, meta map[string]string) (*Writer, er
 
 // Put writes a declared tensor's elements into its place.
 func (w *Writer) Put(name string, data []byte) error {
+	if e, ok := w.entries[name]; ok && int64(len(data)) != e.end-e.begin {
+		return fmt.Errorf("write %s: tensor %q: %d bytes, want %d for %v %v", w.path, name, len(data), e.end-e.begin, e.DType, e.Shape)
+	}
+	return w.Append(name, data)
+}
+
+// Append writes the next bytes of a declared tensor. The bytes of one tensor must come one after another.
+func (w *Writer) Append(name string, data []byte) error {
 	e, ok := w.entries[name]
 	if !ok {
 		return fmt.Errorf("write %s: tensor %q was not declared", w.path, name)
 	}
-	if int64(len(data)) != e.end-e.begin {
-		return fmt.Errorf("write %s: tensor %q: %d bytes, want %d for %v %v", w.path, name, len(data), e.end-e.begin, e.DType, e.Shape)
-	}
 	w.mu.Lock()
-	if !w.left[name] {
+	left, open := w.left[name]
+	switch {
+	case !open:
 		w.mu.Unlock()
 		return fmt.Errorf("write %s: tensor %q put twice", w.path, name)
+	case int64(len(data)) > left:
+		w.mu.Unlock()
+		return fmt.Errorf("write %s: tensor %q: more than the %d bytes of %v %v", w.path, name, e.end-e.begin, e.DType, e.Shape)
+	case int64(len(data)) == left:
+		delete(w.left, name)
+	default:
+		w.left[name] = left - int64(len(data))
 	}
-	delete(w.left, name)
 	w.mu.Unlock()
-	if _, err := w.f.WriteAt(data, w.base+e.begin); err != nil {
+	if _, err := w.f.WriteAt(data, w.base+e.end-left); err != nil {
 		return fmt.Errorf("write %s: tensor %q: %w", w.path, name, err)
 	}
 	return nil

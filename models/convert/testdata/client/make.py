@@ -16,6 +16,9 @@ models = {
     "bloom": ("Bloom", dict(vocab_size=96, hidden_size=64, n_layer=4, n_head=4, bos_token_id=1, eos_token_id=2)),
     "gpt2": ("GPT2", dict(vocab_size=96, n_embd=64, n_layer=4, n_head=4, n_positions=64, bos_token_id=1, eos_token_id=2)),
     "deepseek-v2": ("DeepseekV2", mla), "deepseek-v3": ("DeepseekV3", mla),
+    "deepseek-v2-lite": ("DeepseekV2", mla | dict(q_lora_rank=None)),
+    "llama3.2": ("Llama", base | dict(tie_word_embeddings=True, rope_theta=500000.0, rope_scaling=dict(
+        rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32))),
 }
 for name, (cls, args) in models.items():
     text = {"Gemma3": "TextConfig"}.get(cls, "Config")
