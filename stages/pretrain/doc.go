@@ -1,7 +1,7 @@
 // Package pretrain is the stage `pretrain`: next-token training of a decoder on a token index.
 //
 //	checkpoint, or sizes and a seed -> decoder; token-index -> Megatron's document, sample and shuffle order
-//	  -> trainer.Run -> megatron-checkpoint (iter_NNNNNNN) and metrics (loss curve)
+//	  -> trainer.Train -> megatron-checkpoint (iter_NNNNNNN) and metrics (loss curve)
 //
 // # Size
 //
