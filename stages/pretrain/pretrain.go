@@ -43,7 +43,8 @@ type Stage struct{}
 
 // Describe says what the stage takes and gives.
 func (Stage) Describe() engine.Spec {
-	return trainer.Spec("pretrain", version, "Train a model on next-token prediction over a token index, in Megatron's sample order.",
+	return trainer.Spec("pretrain", version,
+		"Train a model on next-token prediction over a token index, or a blend of several by weight, in Megatron's sample order.",
 		"trained weights in Megatron-Core form", Params{})
 }
 
