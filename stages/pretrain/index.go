@@ -41,6 +41,9 @@ func openTexts(parts []Part) (_ []text, err error) {
 			t.weight = *p.Weight
 		}
 		texts = append(texts, t)
+		if len(parts) == 1 {
+			continue // nothing to compare
+		}
 		m, err := corpus.ReadManifest(p.Data.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // another program made it
