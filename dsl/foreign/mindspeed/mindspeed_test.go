@@ -24,16 +24,26 @@ func jobs(t *testing.T, script string) ([]*foreign.Job, []foreign.Left) {
 
 // described is a job's settings, "field=texts", "field?open" for what is not known.
 func described(j *foreign.Job) string {
+	return j.Kind + " " + j.Name + ": " + listed(j.Settings)
+}
+
+func listed(settings []foreign.Setting) string {
 	var parts []string
-	for _, s := range j.Settings {
+	for _, s := range settings {
 		switch {
 		case s.Open != "":
 			parts = append(parts, s.Field+"?"+s.Open)
+		case len(s.Items) > 0:
+			text := s.Field
+			for _, item := range s.Items {
+				text += "[" + listed(item) + "]"
+			}
+			parts = append(parts, text)
 		default:
 			parts = append(parts, s.Field+"="+strings.Join(s.Texts, "|"))
 		}
 	}
-	return j.Kind + " " + j.Name + ": " + strings.Join(parts, " ")
+	return strings.Join(parts, " ")
 }
 
 func TestProgramsBecomeJobs(t *testing.T) {
@@ -45,7 +55,11 @@ func TestProgramsBecomeJobs(t *testing.T) {
 		{"tuning by its stage", "python pretrain_gpt.py --stage sft --load a --split 1", "finetune tuned: load=a split=1"},
 		{"adapters", "python posttrain_gpt.py --load a --split 1 --lora-target-modules x y", "finetune tuned: load=a mode=lora split=1 lora_target_modules=x|y"},
 		{"words that lost their quotes", "L=\"your path\"\npython posttrain_gpt.py --load $L --data-path $L --split 1", "finetune tuned: load=your path data_path=your path split=1"},
-		{"a blend", "python posttrain_gpt.py --load a --data-path 0.3 x 0.7 y --split 1", "finetune tuned: load=a data_path?0.3 x 0.7 y split=1"},
+		{"a blend", "python pretrain_gpt.py --load a --data-path 0.3 x 0.7 y --split 1", "pretrain pretrained: load=a blend[data=x weight=0.3][data=y weight=0.7] split=1"},
+		{"a blend with a path that is not known", "python pretrain_gpt.py --load a --data-path 1 x 2 y/$Y --split 1", "pretrain pretrained: load=a blend[data=x weight=1][data?y/$Y weight=2] split=1"},
+		{"half a blend", "python pretrain_gpt.py --load a --data-path 0.3 x 0.7 --split 1", "pretrain pretrained: load=a data_path?0.3 x 0.7 split=1"},
+		{"data for training alone", "python pretrain_gpt.py --load a --train-data-path x --valid-data-path y", "pretrain pretrained: load=a split=100,0,0 data_path=x valid_data_path=y"},
+		{"a blend to tune on", "python posttrain_gpt.py --load a --data-path 0.3 x 0.7 y --split 1", "finetune tuned: load=a data_path?0.3 x 0.7 y split=1"},
 		{"the split that is not given", "python posttrain_gpt.py --load a", "finetune tuned: load=a split=969,30,1"},
 		{"what is not known", "python posttrain_gpt.py --load $1 --lr $(x) --split 1", "finetune tuned: load?$1 lr?$(x) split=1"},
 		{"to Megatron-Core", "python convert_ckpt.py --use-mcore-models --load-dir a --params-dtype bf16", "convert shards: to=mcore from=a dtype=bf16"},
