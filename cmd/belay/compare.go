@@ -12,27 +12,34 @@ import (
 )
 
 func newCompare(a *app) *cobra.Command {
-	var family, template string
+	var family, template, match string
 	c := &cobra.Command{
 		Use:   "compare A B",
 		Short: "Compare two checkpoints of any formats, tensor by tensor",
-		Long:  "Compare two checkpoints of any formats, tensor by tensor. The exit code is 0 when every tensor is equal, 20 otherwise.",
-		Args:  cobra.ExactArgs(2),
+		Long: `Compare two checkpoints of any formats and layouts, tensor by tensor: Hugging Face, Legacy, Mcore and GGUF models by
+their canonical tensors, LoRA weights and single files by the names that they hold.
+
+The exit code is 0 when every tensor is equal, 20 when one is not, and when something cannot be read.`,
+		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.compare(c.Context(), args[0], args[1], convert.OpenOptions{Family: family, Template: template})
+			return a.compare(c.Context(), args[0], args[1], match, convert.OpenOptions{Family: family, Template: template})
 		},
 	}
 	c.Flags().StringVar(&family, "family", "", "model family, where neither checkpoint tells")
 	c.Flags().StringVar(&template, "template", "", "Hugging Face directory whose config.json describes a Megatron checkpoint")
+	c.Flags().StringVar(&match, "tensor", "", "only tensors whose names hold this text or match this pattern: '*.attn.q.weight'")
 	return c
 }
 
-func (a *app) compare(ctx context.Context, x, y string, opt convert.OpenOptions) error {
-	r, err := convert.Compare(ctx, x, y, opt)
+func (a *app) compare(ctx context.Context, x, y, match string, opt convert.OpenOptions) error {
+	r, err := convert.CompareMatching(ctx, x, y, match, opt)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
 	err = a.print(r, func(w io.Writer) error {
+		for _, n := range r.Notes {
+			fmt.Fprintf(w, "note: %s\n", n)
+		}
 		for _, n := range r.OnlyA {
 			fmt.Fprintf(w, "only in %s: %s\n", x, n)
 		}
@@ -59,9 +66,12 @@ func (a *app) compare(ctx context.Context, x, y string, opt convert.OpenOptions)
 				return err
 			}
 		}
-		if r.Equal {
+		switch {
+		case r.Equal:
 			fmt.Fprintf(w, "equal: %d tensors (%s names)\n", len(r.Tensors), r.Names)
-		} else {
+		case len(r.Tensors) == 0:
+			fmt.Fprintf(w, "different: no tensor of one is in the other (%s names)\n", r.Names)
+		default:
 			fmt.Fprintf(w, "different: %d of %d tensors, largest difference %.3g\n", len(rows)-1, len(r.Tensors), r.MaxAbs)
 		}
 		return nil

@@ -9,7 +9,7 @@
 //
 //	cmd/belay          app.run compiles the recipe and hands the graph to sched.Run
 //	engine/sched       finds what is stale and calls Run of its engine.Stage
-//	stages/pretrain    Stage.Run loads a model and hands batches to trainer.Run
+//	stages/pretrain    Stage.Run loads a model and hands batches to trainer.Train
 //	stages/trainer     an iteration: decoder.Batch.Step for each micro batch, then clipping and AdamW
 //	models/decoder     the architecture, forward and backward, over op.Backend
 //	ascend/cpu         Backend.MatMul cuts a product into blocks for its threads

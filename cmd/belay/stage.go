@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/belay-ml/belay/dsl/compile"
+	"github.com/belay-ml/belay/dsl/foreign/mindspeed"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/artifact"
 	"github.com/belay-ml/belay/engine/event"
@@ -22,7 +23,7 @@ import (
 
 func newStage(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "stage KIND --with k=v ... --out DIR",
+		Use:   "stage KIND --PARAMETER value ... --out DIR",
 		Short: "Run one stage by itself",
 		Long:  "Run one stage by itself, outside a recipe: the same checks and the same code. belay stage KIND --help lists its parameters.",
 		Args:  cobra.ArbitraryArgs,
@@ -43,35 +44,45 @@ func newStage(a *app) *cobra.Command {
 
 func newStageKind(a *app, s engine.Stage) *cobra.Command {
 	spec := s.Describe()
-	var with []string
-	var out string
-	var cpus int
-	c := &cobra.Command{
-		Use:   spec.Name,
-		Short: spec.Doc,
-		Long:  spec.Doc + "\n\n" + parameterHelp(spec),
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.stage(c.Context(), spec.Name, with, out, cpus)
-		},
+	schema, err := param.Of(spec.Params)
+	if err != nil {
+		panic(fmt.Sprintf("stage %s: %v", spec.Name, err))
 	}
-	c.Flags().StringArrayVarP(&with, "with", "w", nil, "a parameter: --with seq_length=512")
-	c.Flags().StringVarP(&out, "out", "o", "", "directory for the outputs; must not exist or be empty")
-	c.Flags().IntVar(&cpus, "cpus", 0, "cores to use; 0 means all")
-	if err := c.MarkFlagRequired("out"); err != nil {
-		panic(err)
+	c := &cobra.Command{
+		Use:               spec.Name,
+		Short:             spec.Doc,
+		Long:              spec.Doc + "\n\n" + parameterHelp(spec, schema),
+		Args:              cobra.ArbitraryArgs, // the words of flags that take several
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	line := newStageLine(c, spec.Name, schema)
+	c.RunE = func(c *cobra.Command, words []string) error {
+		if err := line.read(words); err != nil {
+			return err
+		}
+		given, err := line.given()
+		var notes []string
+		if mindspeed.ProgramOf(spec.Name) != "" && (!line.own() || line.out == "") {
+			given, notes, err = line.foreign()
+		}
+		if err != nil {
+			return err
+		}
+		if line.out == "" {
+			return fault.New(fault.Usage, `required flag "out" is not set`).WithHint("see belay stage %s --help", spec.Name)
+		}
+		for _, n := range notes {
+			a.say(n)
+		}
+		return a.stage(c.Context(), spec.Name, given, line.out, line.cpus)
 	}
 	return c
 }
 
 // parameterHelp lists a stage's parameters and outputs.
-func parameterHelp(spec engine.Spec) string {
-	schema, err := param.Of(spec.Params)
-	if err != nil {
-		panic(fmt.Sprintf("stage %s: %v", spec.Name, err))
-	}
+func parameterHelp(spec engine.Spec, schema param.Schema) string {
 	var b strings.Builder
-	b.WriteString("Parameters:\n")
+	b.WriteString("Parameters, each a flag (--seq-length 512, --seq_length=512) and a name for --with (--with seq_length=512):\n")
 	for _, f := range schema.Fields {
 		fmt.Fprintf(&b, "  %-26s %s", f.Name, f.Doc)
 		switch {
@@ -88,6 +99,9 @@ func parameterHelp(spec engine.Spec) string {
 		}
 		b.WriteByte('\n')
 	}
+	if program := mindspeed.ProgramOf(spec.Name); program != "" {
+		fmt.Fprintf(&b, "\nThe flags of MindSpeed-LLM's %s are taken too, with their meaning there.\n", program)
+	}
 	if len(spec.Outputs) > 0 {
 		b.WriteString("\nOutputs:\n")
 		for _, p := range spec.Outputs {
@@ -98,7 +112,7 @@ func parameterHelp(spec engine.Spec) string {
 }
 
 // stage runs one stage in a store of its own beside out, and moves what it made there.
-func (a *app) stage(ctx context.Context, kind string, with []string, out string, cpus int) error {
+func (a *app) stage(ctx context.Context, kind string, with []compile.Given, out string, cpus int) error {
 	opt, err := a.options(recipeFlags{})
 	if err != nil {
 		return err

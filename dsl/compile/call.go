@@ -6,11 +6,7 @@ import (
 	"strings"
 
 	"github.com/belay-ml/belay/dsl/ast"
-	"github.com/belay-ml/belay/dsl/check"
-	"github.com/belay-ml/belay/dsl/diag"
-	"github.com/belay-ml/belay/dsl/expr"
 	"github.com/belay-ml/belay/dsl/pos"
-	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/param"
 )
 
@@ -109,77 +105,4 @@ func verbatim(k *kind, path []string, value string) bool {
 		return !strings.HasPrefix(strings.TrimSpace(value), "[")
 	}
 	return false
-}
-
-// Stage compiles one stage by itself from command-line texts "parameter=value", as `belay stage KIND --with`
-// takes them. The same name given again appends for lists of inputs, and is a mistake otherwise.
-func Stage(name string, with []string, opt Options) (*engine.Graph, diag.List) {
-	b := newBuilder(opt)
-	b.literal = true
-	k := b.registry[name]
-	if k == nil {
-		f := pos.NewInline("belay stage "+name, opt.Dir, name)
-		b.diags.Errorf(pos.Of(f, 0, len(name)), check.Suggest(name, b.kindNames), "unknown stage kind %q", name)
-		return nil, b.diags
-	}
-	call := pos.NewInline("belay stage "+name, opt.Dir, name)
-	here := pos.Of(call, 0, len(name))
-	id := strings.ReplaceAll(name, "-", "_")
-	st := &ast.Stage{Name: id, NameAt: here, Uses: name, UsesAt: here, With: ast.MapOf(here)}
-	seen := map[string]bool{}
-	for _, text := range with {
-		target, value, ok := strings.Cut(text, "=")
-		if hidden(k, target) {
-			text = target + "=***"
-		}
-		f := pos.NewInline("--with "+text, opt.Dir, value)
-		all := pos.Of(f, 0, len(value))
-		if !ok || target == "" {
-			b.diags.Errorf(all, "write --with name=value", "the parameter has no value")
-			continue
-		}
-		n := b.given(k, f, strings.Split(target, "."), value)
-		if n == nil {
-			continue
-		}
-		if field, known := k.schema.Lookup(target); seen[target] {
-			if !known || field.Type != param.Inputs {
-				b.diags.Errorf(all, "keep one of them", "parameter %s is given twice", target)
-				continue
-			}
-			b.appendInput(st.With, target, n)
-			continue
-		}
-		seen[target] = true
-		st.With = ast.Merge(st.With, n, &b.diags)
-	}
-	b.recipe = &ast.Recipe{Root: ast.MapOf(here), Name: id, Stages: []*ast.Stage{st}}
-	s := &stage{Stage: st, kind: k}
-	b.stages, b.byName = []*stage{s}, map[string]*stage{id: s}
-	b.vars, b.values, b.absent = map[string]*expr.Var{}, expr.Values{}, map[string]string{}
-	b.scopes()
-	b.stage(s)
-	l := finish(b.diags)
-	if l.HasErrors() {
-		return nil, l
-	}
-	b.graph.Recipe, b.graph.Origin = id, fmt.Sprintf("belay stage %s", name)
-	b.graph.Digest = digest(st.With, opt)
-	return b.graph, l
-}
-
-// appendInput adds a repeated input to the list of those given before.
-func (b *builder) appendInput(with *ast.Node, name string, again *ast.Node) {
-	p := with.Find(name)
-	item := again.Find(name).Value
-	list := &ast.Node{Kind: ast.List, Span: p.Value.Span, Items: []*ast.Node{p.Value}}
-	if p.Value.Kind == ast.List {
-		list.Items = append([]*ast.Node{}, p.Value.Items...)
-	}
-	if item.Kind == ast.List {
-		list.Items = append(list.Items, item.Items...)
-	} else {
-		list.Items = append(list.Items, item)
-	}
-	p.Value = list
 }

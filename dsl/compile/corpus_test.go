@@ -78,7 +78,7 @@ func compileArchive(t *testing.T, dir, flags string) string {
 	t.Helper()
 	opt := compile.Options{Stages: dsltest.Stages(), Dir: dir, Params: []string{}}
 	env := map[string]string{}
-	var with []string
+	var with []compile.Given
 	kind := ""
 	secrets := map[string]bool{}
 	opt.Secret = func(name string) (bool, string) { return secrets[name], "the archive does not name it" }
@@ -97,7 +97,7 @@ func compileArchive(t *testing.T, dir, flags string) string {
 		case "stage":
 			kind = rest
 		case "--with":
-			with = append(with, rest)
+			with = append(with, compile.With(rest))
 		}
 	}
 	opt.Env = func(k string) (string, bool) { v, ok := env[k]; return v, ok }

@@ -185,11 +185,11 @@ func (w *inputs) one(f *param.Field, path string, v any, node *ast.Node) (any, b
 			}
 		}
 		if len(names) == 0 {
-			w.errorf(node, "", "%s takes one artifact, have a list of %d", path, len(x))
+			w.errorf(node, f.Doc, "%s takes one artifact, have a list of %d", path, len(x))
 			return nil, false
 		}
 		t := w.b.stageOf(x)
-		hint := ""
+		hint := f.Doc
 		if t != nil && t.matrixed {
 			hint = fmt.Sprintf("name one: ${%s['%s'].PORT}, or carry the cells along: matrix: \"${%s.matrix}\"", t.Name, t.cells[0].key(), t.Name)
 			hint = strings.Replace(hint, "PORT", expr.TargetOf(x[0].(expr.Ref)).Port, 1)

@@ -132,6 +132,11 @@ func (b *builder) values(s *stage) {
 			s.given[path] = set
 			continue
 		}
+		if len(set.Items) > 0 && f.Type == param.List && f.Elem.Type == param.Object {
+			s.given[path] = set
+			put(s.with, path, b.items(s, f, set))
+			continue
+		}
 		v, why := set.Value, ""
 		switch {
 		case v != nil:
@@ -158,6 +163,34 @@ func (b *builder) values(s *stage) {
 	b.refuse(s)
 }
 
+// items are the maps of a list, without the inputs among their fields.
+func (b *builder) items(s *stage, list *param.Field, set *Setting) []any {
+	schema := param.Schema{Fields: list.Elem.Fields}
+	var out []any
+	for _, item := range set.Items {
+		m := map[string]any{}
+		for i := range item {
+			f, ok := schema.Lookup(item[i].Field)
+			switch {
+			case !ok:
+				s.left(&item[i], b.unknown(s, &item[i]))
+			case f.Type.IsInput():
+			case item[i].Open != "":
+				m[f.Name] = b.ask(s, f, &item[i])
+			default:
+				v, why := typed(f, item[i].Texts)
+				if why != "" {
+					s.left(&item[i], why)
+					continue
+				}
+				m[f.Name] = v
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
 // unknown is why a setting that no parameter has is left.
 func (b *builder) unknown(s *stage, set *Setting) string {
 	if set.Else != "" {
@@ -179,7 +212,7 @@ func (b *builder) refuse(s *stage) {
 		if len(p.Path) > 1 && s.given[path] == nil {
 			path += "." + p.Path[1]
 		}
-		if set := s.given[path]; set != nil && !isInput(s.schema, path) && set.Open == "" {
+		if set := s.given[path]; set != nil && !isInput(s.schema, path) && !isItemInput(s.schema, p.Path) && set.Open == "" {
 			s.left(set, p.Summary)
 			drop(s.with, path)
 			delete(s.given, path)
@@ -198,6 +231,12 @@ func literals(v any) any {
 			}
 		}
 		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, item := range x {
+			out[i] = literals(item)
+		}
+		return out
 	}
 	return v
 }
@@ -205,6 +244,12 @@ func literals(v any) any {
 func isInput(schema param.Schema, path string) bool {
 	f, ok := schema.Lookup(path)
 	return ok && f.Type.IsInput()
+}
+
+// isItemInput says whether a path leads to an input of a list's item, which is filled in later.
+func isItemInput(schema param.Schema, path []string) bool {
+	f, ok := schema.Lookup(path[0])
+	return ok && len(path) == 3 && f.Type == param.List && isInput(param.Schema{Fields: f.Elem.Fields}, path[2])
 }
 
 // fieldPath is a path of names by a path of names or aliases that the schema has.
@@ -221,10 +266,21 @@ func fieldPath(schema param.Schema, name string) string {
 func (b *builder) missing(s *stage) {
 	for i := range s.schema.Fields {
 		f := &s.schema.Fields[i]
-		if _, ok := s.with[f.Name]; (f.Required || slices.Contains(s.Needs, f.Name)) && !ok {
+		if _, ok := s.with[f.Name]; !ok && (f.Required || s.needs(f.Name)) {
 			s.with[f.Name] = b.ask(s, f, &Setting{As: f.Name, At: s.At})
 		}
 	}
+}
+
+// needs says whether the job cannot do without a field, and has none of what may stand in its place.
+func (s *stage) needs(field string) bool {
+	for _, need := range s.Needs {
+		names := strings.Split(need, "|")
+		if names[0] == field && !slices.ContainsFunc(names, func(n string) bool { return s.with[n] != nil }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *builder) isRead(s *stage) bool {

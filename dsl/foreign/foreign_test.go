@@ -183,3 +183,53 @@ func TestTextsOfJSONAreUTF8(t *testing.T) {
 		t.Errorf("%q", s)
 	}
 }
+
+func TestItemsOfAListAreReadTypedAndJoined(t *testing.T) {
+	t.Parallel()
+	item := func(path, weight string) Item {
+		s := []Setting{{Field: "input", Texts: []string{path}, As: "--data", Param: "in"}, {Field: "weight", Texts: []string{weight}, As: "--data"}}
+		if strings.HasPrefix(path, "$") {
+			s[0].Texts, s[0].Open = nil, path
+		}
+		return s
+	}
+	tune := &Job{Kind: "finetune", Name: "tune", Writes: []Write{{Path: "m", Port: "metrics"}}}
+	for _, c := range []struct {
+		name  string
+		items []Item
+		want  any // the list of the recipe, or why it is left
+	}{
+		{"paths and what a stage writes", []Item{item("x", "0.5"), item("./m", "2")}, []any{
+			map[string]any{"input": "${params.in}", "weight": 0.5}, map[string]any{"input": "${tune.metrics}", "weight": 2.0}}},
+		{"a path twice", []Item{item("x", "1"), item("x", "1")}, []any{
+			map[string]any{"input": "${params.in}", "weight": 1.0}, map[string]any{"input": "${params.in}", "weight": 1.0}}},
+		{"a path that is not known", []Item{item("$A", "1")}, []any{map[string]any{"input": "${params.in}", "weight": 1.0}}},
+		{"no number", []Item{item("x", "half")}, `weight wants a number of 0 or more, have "half"`},
+		{"a number out of bounds", []Item{item("x", "-1")}, "want a number of 0 or more, have -1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			score := &Job{Kind: "score", Name: "score", Settings: []Setting{{Field: "parts", As: "--data", Items: c.items}}}
+			own := *tune
+			opt := Options{Name: "r", Stages: dsltest.Stages(), Root: "/w", Dir: "/w", Exists: func(string) bool { return true }}
+			r := Build([]*Job{&own, score}, nil, opt)
+			if why, isLeft := c.want.(string); isLeft {
+				if len(r.Left) != 1 || r.Left[0].Why != why {
+					t.Errorf("left %v, want %q", r.Left, why)
+				}
+				return
+			}
+			n, l := ast.Parse(pos.NewFile("r.yaml", "", "", string(r.Text)))
+			if l.HasErrors() {
+				t.Fatal(l)
+			}
+			parts := n.Find("stages").Value.Find("score").Value.Find("with").Value.Find("parts")
+			if parts == nil {
+				t.Fatalf("no parts in\n%s", r.Text)
+			}
+			if d := cmp.Diff(c.want, parts.Value.Value()); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}

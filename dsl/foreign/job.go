@@ -11,7 +11,7 @@ type Job struct {
 	Title    string // what runs there: "posttrain_gpt.py"
 	At       pos.Span
 	Settings []Setting
-	Needs    []string // fields that the caller is asked for when nothing gives them, besides those that the stage requires
+	Needs    []string // fields that the caller is asked for when nothing gives them, besides those that the stage requires; "a|b" is a unless b is given
 	Lift     []string // fields whose values become parameters of the recipe
 	Writes   []Write
 	Left     []Left
@@ -24,12 +24,14 @@ type Setting struct {
 	Field string   // a parameter of the stage or an alias; "model.num_layers" is inside an object
 	Texts []string // as on a command line, typed by the field; none is a switch
 	Value any      // typed already, instead of Texts
+	Items []Item   // of a list of maps, instead of Texts
 	Open  string   // what stands there when that is not known: the recipe gets a parameter, for the caller to give
 	Why   string   // why that is not known
 	As    string   // its name in the source
 	At    pos.Span
 	Else  string // why it is left when the stage has no such parameter
 	Note  string // said in the recipe beside it
+	Usual bool   // what the program does when nothing is said
 
 	// Of inputs:
 	Param     string   // how a parameter for it would like to be called
@@ -37,6 +39,9 @@ type Setting struct {
 	From      []Source // what is read, instead of Texts
 	Unwritten bool     // it counts only when no job writes the path
 }
+
+// Item is one map of a list, as settings of its fields.
+type Item []Setting
 
 // Source is something that an input reads. Of what is given, the first that is there counts.
 type Source struct {

@@ -14,20 +14,49 @@ import (
 // settle notes which stages read what an earlier one wrote, before later ones are thought of: a script that converts
 // there and another back again are no circle.
 func (b *builder) settle(s *stage) {
-	for i := range s.schema.Fields {
-		f := &s.schema.Fields[i]
-		set := s.given[f.Name]
-		if set == nil || !f.Type.IsInput() {
-			continue
-		}
-		for _, src := range set.sources() {
+	for _, in := range s.inputs() {
+		for _, src := range in.set.sources() {
 			for _, path := range []string{src.Over, src.Path} {
-				if w, _, _ := b.writer(s, f, path, false); w != nil {
+				if w, _, _ := b.writer(s, in.f, path, false); w != nil {
 					s.reads = append(s.reads, w)
 				}
 			}
 		}
 	}
+}
+
+// input is an input field that is given, and the block of parameters that it stands in: the stage's, or an item of a
+// list among them.
+type input struct {
+	f      *param.Field
+	set    *Setting
+	schema param.Schema
+	with   map[string]any
+}
+
+// inputs are those of a stage, in the order of its schema.
+func (s *stage) inputs() []input {
+	var out []input
+	for i := range s.schema.Fields {
+		f := &s.schema.Fields[i]
+		set := s.given[f.Name]
+		switch {
+		case set == nil:
+		case f.Type.IsInput():
+			out = append(out, input{f, set, s.schema, s.with})
+		case len(set.Items) > 0:
+			items, _ := s.with[f.Name].([]any)
+			for k := range items {
+				with, schema := items[k].(map[string]any), param.Schema{Fields: f.Elem.Fields}
+				for n := range set.Items[k] {
+					if inner, ok := schema.Lookup(set.Items[k][n].Field); ok && inner.Type.IsInput() {
+						out = append(out, input{inner, &set.Items[k][n], schema, with})
+					}
+				}
+			}
+		}
+	}
+	return out
 }
 
 // sources are what an input reads.
@@ -41,14 +70,10 @@ func (set *Setting) sources() []Source {
 
 // inputs gives a stage's input fields what they read: ports of other stages, or parameters for paths.
 func (b *builder) inputs(s *stage) {
-	for i := range s.schema.Fields {
-		f := &s.schema.Fields[i]
-		set := s.given[f.Name]
-		if set == nil || !f.Type.IsInput() {
-			continue
-		}
+	for _, in := range s.inputs() {
+		f, set := in.f, in.set
 		if set.Open != "" {
-			s.with[f.Name] = b.ask(s, f, set)
+			in.with[f.Name] = b.ask(s, f, set)
 			continue
 		}
 		sources := set.sources()
@@ -68,23 +93,27 @@ func (b *builder) inputs(s *stage) {
 		}
 		var values []any
 		for _, src := range sources {
-			values = append(values, b.read(s, f, set, src))
+			values = append(values, b.read(s, in, src))
 		}
-		if s.notes[f.Name] = set.Note; len(values) == 1 {
-			s.with[f.Name] = values[0]
+		if set.Note != "" {
+			s.notes[f.Name] = set.Note
+		}
+		if len(values) == 1 {
+			in.with[f.Name] = values[0]
 			continue
 		}
-		s.with[f.Name] = values
+		in.with[f.Name] = values
 	}
 }
 
 // read is the expression for one thing that is read.
-func (b *builder) read(s *stage, f *param.Field, set *Setting, src Source) expression {
+func (b *builder) read(s *stage, in input, src Source) expression {
+	f, set := in.f, in.set
 	for _, path := range []string{src.Over, src.Path} {
 		if w, write, rest := b.writer(s, f, path, true); w != nil {
 			s.reads = append(s.reads, w)
 			if set.Index && len(indexes(w)) > 1 {
-				b.nameIndex(s, set, filepath.Base(path))
+				b.nameIndex(s, in, filepath.Base(path))
 			}
 			return port(w, write.Port, rest)
 		}
@@ -97,7 +126,7 @@ func (b *builder) read(s *stage, f *param.Field, set *Setting, src Source) expre
 	path := src.Path
 	said := path
 	if set.Index && !strings.ContainsAny(path, " <>") { // those are words to be replaced by a path
-		b.nameIndex(s, set, filepath.Base(path))
+		b.nameIndex(s, in, filepath.Base(path))
 		path = filepath.Dir(path)
 	}
 	return b.path(f, set, path, said)
@@ -110,14 +139,13 @@ func indexes(s *stage) []any {
 }
 
 // nameIndex says which index of a folder is meant; where the stage cannot be told, the name is left.
-func (b *builder) nameIndex(s *stage, set *Setting, name string) {
-	f, ok := s.schema.Lookup("data_name")
+func (b *builder) nameIndex(s *stage, in input, name string) {
+	f, ok := in.schema.Lookup("data_name")
 	switch {
 	case !ok:
-		s.left(set, "of a folder the only index is read, whatever its name")
-	case s.with[f.Name] == nil:
-		s.with[f.Name] = name
-		s.given[f.Name] = set
+		s.left(in.set, "of a folder the only index is read, whatever its name")
+	case in.with[f.Name] == nil:
+		in.with[f.Name] = name
 	}
 }
 

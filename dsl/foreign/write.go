@@ -74,6 +74,13 @@ func (b *builder) fields(w *strings.Builder, s *stage, indent, path string, fiel
 			b.fields(w, s, indent+"  ", path+f.Name+".", f.Fields, inner)
 			continue
 		}
+		if items, isList := v.([]any); isList && f.Type == param.List && f.Elem.Type == param.Object {
+			fmt.Fprintf(w, "%s%s:\n", indent, f.Name)
+			for _, item := range items {
+				fmt.Fprintf(w, "%s  - %s\n", indent, flow(item))
+			}
+			continue
+		}
 		fmt.Fprintf(w, "%s%s: %s", indent, f.Name, flow(v))
 		if note := comment(s.notes[path+f.Name]); note != "" {
 			w.WriteString(" # " + note)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/models/ckpt"
+	"github.com/belay-ml/belay/models/ckpt/megatron"
 )
 
 // Comparison is the outcome of Compare.
@@ -42,9 +43,15 @@ type Difference struct {
 	NaN    int     `json:"nan"`     // elements that are a number in one only
 }
 
-// Compare compares two checkpoints, files or directories of any formats, tensor by tensor. Directories
-// are compared as canonical tensors, so that a Hugging Face model equals its Megatron conversion.
+// Compare compares two checkpoints, files or directories of any formats, tensor by tensor. Models are compared as
+// canonical tensors, so that a Hugging Face model equals its Megatron conversion. Anything else, parts of models and
+// LoRA weights, is compared by the names that it is stored under.
 func Compare(ctx context.Context, a, b string, opt OpenOptions) (Comparison, error) {
+	return CompareMatching(ctx, a, b, "", opt)
+}
+
+// CompareMatching compares the tensors whose names match a pattern as InspectOptions.Match does.
+func CompareMatching(ctx context.Context, a, b, match string, opt OpenOptions) (Comparison, error) {
 	var out Comparison
 	x, y, err := out.open(a, b, opt)
 	if err != nil {
@@ -52,13 +59,25 @@ func Compare(ctx context.Context, a, b string, opt OpenOptions) (Comparison, err
 	}
 	defer x.Close()
 	defer y.Close()
+	listX, errX := matching(x.List(), match)
+	listY, errY := matching(y.List(), match)
+	if err := errors.Join(errX, errY); err != nil {
+		return out, fmt.Errorf("compare: %w", err)
+	}
+	if match != "" && len(listX)+len(listY) == 0 {
+		some := ""
+		if all := append(x.List(), y.List()...); len(all) > 0 {
+			some = ", such as " + all[0].Name
+		}
+		return out, fmt.Errorf("compare: no tensor of %s or %s is called %q: they have %s names%s", a, b, match, out.Names, some)
+	}
 	infos := map[string]ckpt.Info{}
-	for _, i := range y.List() {
+	for _, i := range listY {
 		infos[i.Name] = i
 	}
 	type both struct{ a, b ckpt.Info }
 	var pairs []both
-	for _, i := range x.List() {
+	for _, i := range listX {
 		j, ok := infos[i.Name]
 		if !ok {
 			out.OnlyA = append(out.OnlyA, i.Name)
@@ -67,7 +86,7 @@ func Compare(ctx context.Context, a, b string, opt OpenOptions) (Comparison, err
 		delete(infos, i.Name)
 		pairs = append(pairs, both{i, j})
 	}
-	for _, i := range y.List() {
+	for _, i := range listY {
 		if _, ok := infos[i.Name]; ok {
 			out.OnlyB = append(out.OnlyB, i.Name)
 		}
@@ -98,7 +117,7 @@ func Compare(ctx context.Context, a, b string, opt OpenOptions) (Comparison, err
 
 // open opens both sides under names that can be compared.
 func (c *Comparison) open(a, b string, opt OpenOptions) (x, y ckpt.Source, err error) {
-	if isDir(a) && isDir(b) {
+	if mayBeModel(a) && mayBeModel(b) {
 		x, ma, errA := OpenCanonical(a, opt)
 		y, mb, errB := OpenCanonical(b, opt)
 		if errA == nil && errB == nil {
@@ -156,12 +175,50 @@ func isDir(path string) bool {
 	return err == nil && st.IsDir()
 }
 
-func openStored(path string) (ckpt.Source, error) {
+// mayBeModel says whether a path holds a whole model, as far as its form tells: files hold parts, but those of GGUF.
+func mayBeModel(path string) bool {
 	if isDir(path) {
-		return OpenWeights(path)
+		return !isPEFT(path)
 	}
-	src, _, err := OpenFile(path)
-	return src, err
+	file, err := ggufFile(path)
+	return file != "" && err == nil
+}
+
+// openStored opens what a path holds under the names that it is stored by. Those of Megatron checkpoints begin with the
+// rank and the chunk.
+func openStored(path string) (ckpt.Source, error) {
+	switch {
+	case !isDir(path):
+		src, _, err := OpenFile(path)
+		return src, err
+	case megatron.Is(path):
+		return openRanks(path)
+	case isPEFT(path):
+		return openPEFTWeights(path)
+	}
+	return OpenWeights(path)
+}
+
+func openRanks(dir string) (ckpt.Source, error) {
+	c, err := megatron.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	out := &computed{make: map[string]func() ([]byte, error){}, owned: c}
+	err = eachChunk(c, func(where string, chunk *megatron.Chunk) error {
+		for _, name := range chunk.Names {
+			t := chunk.Tensors[name]
+			i := t.Info(name)
+			i.Name = where + " " + name
+			out.add(i, t.Bytes)
+		}
+		return nil
+	})
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return out, nil
 }
 
 func difference(x, y ckpt.Source, a, b ckpt.Info) (Difference, error) {

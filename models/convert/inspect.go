@@ -187,16 +187,59 @@ func (in *Inspection) addFile(path string) error {
 	return nil
 }
 
+// matching are the tensors whose names match a pattern (path.Match), or hold it; all when it is empty.
+func matching(infos []ckpt.Info, pattern string) ([]ckpt.Info, error) {
+	if pattern == "" {
+		return infos, nil
+	}
+	var out []ckpt.Info
+	for _, i := range infos {
+		m, err := path.Match(pattern, i.Name)
+		switch {
+		case m || strings.Contains(i.Name, pattern):
+			out = append(out, i)
+		case err != nil:
+			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+	}
+	return out, nil
+}
+
+// eachChunk goes through the chunks of all ranks; where is what a person calls one.
+func eachChunk(c *megatron.Checkpoint, f func(where string, chunk *megatron.Chunk) error) error {
+	for p := range c.PP {
+		for t := range c.TP {
+			for e := range c.EP {
+				r := megatron.Rank{TP: t, PP: p, EP: e}
+				for v := range c.VPP {
+					chunk, err := c.Chunk(r, v)
+					if err != nil {
+						return err
+					}
+					where := megatron.RankFolder(r, c.PP, c.EP)
+					if c.VPP > 1 {
+						where += fmt.Sprintf(" model%d", v)
+					}
+					if err := f(where, chunk); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // list adds stored tensors; read gives their elements.
 func (in *Inspection) list(infos []ckpt.Info, where string, read func(name string) ([]byte, error)) error {
 	for _, i := range infos {
 		in.Parameters += int64(i.Len())
-		if m, err := path.Match(in.opt.Match, i.Name); in.opt.Match != "" && !m && !strings.Contains(i.Name, in.opt.Match) {
-			if err != nil {
-				return fmt.Errorf("pattern %q: %w", in.opt.Match, err)
-			}
-			continue
-		}
+	}
+	infos, err := matching(infos, in.opt.Match)
+	if err != nil {
+		return err
+	}
+	for _, i := range infos {
 		t := TensorInfo{Name: i.Name, DType: i.DType.String(), Shape: i.Shape, Where: where}
 		if t.Shape == nil {
 			t.Shape = []int{}
@@ -268,29 +311,15 @@ func (in *Inspection) megatron() error {
 	}
 	in.Args = plainArgs(c.Args)
 	in.Layout = &Layout{TP: c.TP, PP: c.PP, EP: c.EP}
-	for p := range c.PP {
-		for t := range c.TP {
-			for e := range c.EP {
-				r := megatron.Rank{TP: t, PP: p, EP: e}
-				for v := range c.VPP {
-					chunk, err := c.Chunk(r, v)
-					if err != nil {
-						return err
-					}
-					where := megatron.RankFolder(r, c.PP, c.EP)
-					if c.VPP > 1 {
-						where += fmt.Sprintf(" model%d", v)
-					}
-					var infos []ckpt.Info
-					for _, name := range chunk.Names {
-						infos = append(infos, chunk.Tensors[name].Info(name))
-					}
-					if err := in.list(infos, where, func(name string) ([]byte, error) { return chunk.Tensors[name].Bytes() }); err != nil {
-						return err
-					}
-				}
-			}
+	err = eachChunk(c, func(where string, chunk *megatron.Chunk) error {
+		var infos []ckpt.Info
+		for _, name := range chunk.Names {
+			infos = append(infos, chunk.Tensors[name].Info(name))
 		}
+		return in.list(infos, where, func(name string) ([]byte, error) { return chunk.Tensors[name].Bytes() })
+	})
+	if err != nil {
+		return err
 	}
 	files, err := c.Files()
 	if err != nil {

@@ -2,6 +2,8 @@ package convert
 
 import (
 	"context"
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -9,8 +11,8 @@ import (
 	"github.com/belay-ml/belay/testdata/goldens"
 )
 
-// TestGoldenLoRACheckpointsAreRewritten reads every Megatron-Core checkpoint with LoRA weights of the
-// goldens, unmerged, and writes it again in its own layout.
+// TestGoldenLoRACheckpointsAreRewritten reads every Megatron checkpoint with LoRA weights of the goldens, unmerged, and
+// writes it again in its own layout.
 func TestGoldenLoRACheckpointsAreRewritten(t *testing.T) {
 	t.Parallel()
 	root := goldens.Dir(t, "convert")
@@ -26,17 +28,25 @@ func TestGoldenLoRACheckpointsAreRewritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			if c.Legacy {
-				t.Skip("Legacy LoRA checkpoints hold no base weights: they are only merged")
+			from, to := dir, Mcore
+			if c.Legacy { // which holds no base weights: they are those of the case's source
+				from, to = inputOf(t, filepath.Dir(dir)), Legacy
 			}
-			src, meta, err := OpenCanonical(dir, OpenOptions{KeepPadding: true})
+			src, meta, err := OpenCanonical(from, OpenOptions{KeepPadding: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer src.Close()
+			defer func() { src.Close() }()
+			if c.Legacy {
+				upper, l, err := WithLoRA(src, meta, dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				src, meta.LoRA = upper, &l
+			}
 			out := filepath.Join(t.TempDir(), "out")
 			_, err = Write(context.Background(), src, meta.Config, out, WriteOptions{
-				To: Mcore, Layout: meta.Layout, Iteration: meta.Iteration, Compat: RC3,
+				To: to, AdaptersOnly: c.Legacy, Layout: meta.Layout, Iteration: meta.Iteration, Compat: RC3,
 				Args: map[string]any{"lora_alpha": int(meta.LoRA.Alpha), "lora_target_modules": c.Args.Texts("lora_target_modules")},
 			})
 			if err != nil {
@@ -45,4 +55,18 @@ func TestGoldenLoRACheckpointsAreRewritten(t *testing.T) {
 			equalMegatron(t, dir, out)
 		})
 	}
+}
+
+// inputOf is the source of a case.
+func inputOf(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "case.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c goldenCase
+	if err := json.Unmarshal(text, &c); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, c.Input)
 }

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -44,7 +45,8 @@ type Meta struct {
 	Leftovers   []string // stored tensors that are not part of the model
 	Notes       []string // what was assumed
 
-	fam *family.Family
+	fam    *family.Family
+	copies func(ctx context.Context, workers int) error // compares those of all ranks; nil where there are none
 }
 
 // LoRA are the parameters of an adapter.

@@ -1,12 +1,12 @@
 package convert
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/models/ckpt"
@@ -112,6 +112,7 @@ func openHF(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, err
 	v, err := newView(f, f.HF, cfg, s, false)
 	if err != nil {
 		src.Close()
+		err = s.placed(err, func(name string) string { return fileOf(dir, name) })
 		return nil, Meta{}, fmt.Errorf("open %s as %s: %w", dir, f.Name, err)
 	}
 	v.closers = append(v.closers, src)
@@ -122,28 +123,39 @@ func openHF(dir string, opt OpenOptions, reg *family.Registry) (*view, Meta, err
 	return v, meta, nil
 }
 
+// The names of PyTorch's weights in a Hugging Face directory.
+const pytorchIndex, pytorchSingle = "pytorch_model.bin.index.json", "pytorch_model.bin"
+
+// fileOf is the file of a Hugging Face directory that holds a tensor.
+func fileOf(dir, name string) string {
+	for _, index := range []string{safetensors.IndexName, pytorchIndex} {
+		if weights, err := safetensors.ReadIndex(filepath.Join(dir, index)); err == nil {
+			return weights[name]
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, safetensors.SingleName)); err == nil {
+		return safetensors.SingleName
+	}
+	return pytorchSingle
+}
+
 // OpenWeights opens the weights of a Hugging Face directory: safetensors, else PyTorch files.
 func OpenWeights(dir string) (ckpt.Source, error) {
 	src, err := safetensors.OpenDir(dir)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return src, err
 	}
-	const index, single = "pytorch_model.bin.index.json", "pytorch_model.bin"
-	files := []string{single}
-	weights, ierr := safetensors.ReadIndex(filepath.Join(dir, index))
+	files := []string{pytorchSingle}
+	weights, ierr := safetensors.ReadIndex(filepath.Join(dir, pytorchIndex))
 	if ierr == nil {
-		files = files[:0]
-		for _, file := range weights {
-			if !slices.Contains(files, file) {
-				files = append(files, file)
-			}
+		if files, err = safetensors.Shards(dir, pytorchIndex, weights); err != nil {
+			return nil, err
 		}
-		slices.Sort(files)
 	} else if !errors.Is(ierr, fs.ErrNotExist) {
 		return nil, ierr
 	}
 	if _, serr := os.Stat(filepath.Join(dir, files[0])); serr != nil {
-		return nil, fmt.Errorf("open weights of %s: no %s, no %s and no index of either: %w", dir, safetensors.SingleName, single, fs.ErrNotExist)
+		return nil, fmt.Errorf("open weights of %s: no %s, no %s and no index of either: %w", dir, safetensors.SingleName, pytorchSingle, fs.ErrNotExist)
 	}
 	var parts []ckpt.Source
 	for _, file := range files {
@@ -195,12 +207,14 @@ func viewMegatron(c *megatron.Checkpoint, opt OpenOptions, reg *family.Registry)
 	}
 	v, err := newView(f, format, cfg, s, false)
 	if err != nil {
+		err = s.placed(err, func(name string) string { return s.place[name] })
 		return nil, Meta{}, fmt.Errorf("open checkpoint %s as %s: %w", c.Folder, f.Name, err)
 	}
 	v.closers = append(v.closers, c)
 	meta := Meta{
 		Config: cfg, Format: kind, DType: mainType(v), Layout: layout, Iteration: c.Iteration,
 		LoRA: loraOf(v, c.Args, f, kind), Args: plainArgs(c.Args), Leftovers: leftovers(s), Notes: notes, fam: f,
+		copies: func(ctx context.Context, workers int) error { return compareCopies(ctx, s, v, workers) },
 	}
 	return v, meta, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -117,7 +118,7 @@ var peftName = regexp.MustCompile(`^(.+)\.lora_([AB])(?:\.[^.]+)?\.weight$`)
 type computed struct {
 	infos []ckpt.Info
 	make  map[string]func() ([]byte, error)
-	owned ckpt.Source
+	owned io.Closer
 }
 
 func (c *computed) add(i ckpt.Info, how func() ([]byte, error)) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -181,7 +182,7 @@ func TestPEFTFoldersThatCannotBeHadAreRefused(t *testing.T) {
 		"more layers":          {shapeOfModel{layers: 5, hidden: 16, ffn: 24, heads: 8, groups: 4, dtype: dtype.BF16}.peft(t, 1, 2, 2, nil, "q_proj"), Options{}, "1 adapters belong to no module of family"},
 		"a rank by the user":   {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{LoRAR: 8}, "lora_r is 8, the LoRA weights have r 2"},
 		"kept in Hugging Face": {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{Adapters: AdaptersKeep}, "hold no adapters beside weights"},
-		"alone among ranks":    {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{Adapters: AdaptersOnly, To: Mcore}, "written as a PEFT folder"},
+		"alone among ranks":    {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{Adapters: AdaptersOnly, To: Mcore}, "hold the model too: keep the adapters"},
 		"an unknown way":       {m.peft(t, 1, 2, 2, nil, "q_proj"), Options{Adapters: "drop"}, `adapters "drop"`},
 	} {
 		c.opt.From, c.opt.LoRA, c.opt.Out = base, c.dir, filepath.Join(t.TempDir(), "out")
@@ -228,4 +229,29 @@ if not torch.equal(p.eval()(ids).logits, want): print("exported: off by", (p(ids
 	if len(bytes.TrimSpace([]byte(out))) > 0 {
 		t.Error(out)
 	}
+}
+
+// A configuration that is accepted has a rank and a scale that can be worked with.
+func FuzzPEFTConfig(f *testing.F) {
+	f.Add([]byte(`{"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"], "bias": "none"}`))
+	f.Add([]byte(`{"peft_type": "LORA", "r": 1e9, "lora_alpha": 1e999, "target_modules": ".*"}`))
+	f.Add([]byte(`{"peft_type": "LORA", "r": 4, "lora_alpha": 1e-320, "use_rslora": true, "rank_pattern": {}}`))
+	f.Add([]byte(`{"peft_type": "LORA", "r": -1}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, peftConfigName), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := readPEFTConfig(dir)
+		if err != nil {
+			return
+		}
+		if s := c.scale(); !(s >= 0) || s > math.MaxFloat64 || c.R < 1 || c.Type != "LORA" || c.DoRA {
+			t.Errorf("%+v was accepted, its scale is %g", c, s)
+		}
+		if _, err := openPEFTWeights(dir); err == nil {
+			t.Error("weights that are not there were opened")
+		}
+	})
 }

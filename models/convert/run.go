@@ -34,7 +34,7 @@ type Options struct {
 	Template          string // Hugging Face directory: config and tokenizer of the result or of a Megatron source
 	Family, FamilyDir string
 	ShardSize         int64
-	Verify            bool   // read the result back and compare every tensor
+	Verify            bool   // compare the copies of all ranks of the source, read the result back and compare every tensor
 	Compat            string // "" or RC3
 	Workers           int
 	Progress          func(done, total int64)
@@ -44,7 +44,7 @@ type Options struct {
 const (
 	AdaptersMerge = "merge" // into the weights that they belong to
 	AdaptersKeep  = "keep"  // beside them, which Megatron-Core checkpoints can
-	AdaptersOnly  = "only"  // without them: a PEFT folder
+	AdaptersOnly  = "only"  // without them: a PEFT folder, or a Legacy checkpoint of LoRA
 )
 
 // Report says what a conversion did.
@@ -95,6 +95,11 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		return Report{}, fmt.Errorf("convert: %w", err)
 	}
 	defer func() { src.Close() }()
+	if opt.Verify && meta.copies != nil {
+		if err := meta.copies(ctx, opt.Workers); err != nil {
+			return Report{}, fmt.Errorf("verify %s: %w", opt.From, err)
+		}
+	}
 	if meta.Format == HF && template == "" {
 		template = opt.From // its tokenizer goes along when Hugging Face is written
 	}
@@ -109,7 +114,7 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 	}
 	var args map[string]any
 	switch {
-	case opt.Adapters == AdaptersOnly:
+	case opt.Adapters == AdaptersOnly && opt.To == HF:
 		base := ""
 		if meta.Format == HF {
 			base = opt.From
@@ -120,7 +125,7 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		}
 		rep.Folder, rep.Tensors, rep.Bytes, rep.PaddedVocab, rep.DType = w.Folder, w.Tensors, w.Bytes, w.PaddedVocab, w.DType.String()
 		return rep, nil
-	case opt.Adapters == AdaptersKeep:
+	case opt.Adapters == AdaptersKeep || opt.Adapters == AdaptersOnly:
 		args = map[string]any{"lora_alpha": lora.Alpha}
 	}
 	if opt.To == HF {
@@ -146,13 +151,16 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		Layout: Layout{
 			TP: opt.TP, PP: opt.PP, EP: opt.EP, NumLayersPerVirtualStage: opt.NumLayersPerVirtualStage, NumLayerList: list, NoopLayers: noop,
 		},
-		MakeVocabSizeDivisibleBy: opt.MakeVocabSizeDivisibleBy, MoEGroupedGEMM: opt.MoEGroupedGEMM, Iteration: iteration, Args: args, Template: template, ShardSize: opt.ShardSize,
+		MakeVocabSizeDivisibleBy: opt.MakeVocabSizeDivisibleBy, MoEGroupedGEMM: opt.MoEGroupedGEMM, AdaptersOnly: opt.Adapters == AdaptersOnly, Iteration: iteration, Args: args, Template: template, ShardSize: opt.ShardSize,
 		Family: meta.Config.Family, FamilyDir: opt.FamilyDir, Compat: opt.Compat, Workers: opt.Workers, Progress: opt.Progress,
 	})
 	if err != nil {
 		return Report{}, fmt.Errorf("convert %s: %w", opt.From, err)
 	}
 	rep.Folder, rep.Tensors, rep.Bytes, rep.PaddedVocab, rep.DType = w.Folder, w.Tensors, w.Bytes, w.PaddedVocab, w.DType.String()
+	if opt.Adapters == AdaptersOnly {
+		return rep, nil
+	}
 	whole := withVocab(out, meta.fam, w.PaddedVocab)
 	rep.Manifest = manifestOf(rep, whole)
 	if opt.Verify {
@@ -174,9 +182,9 @@ func (opt Options) checkAdapters() error {
 	case opt.Compat == RC3:
 		return fmt.Errorf("adapters %s cannot be had with compat rc3: the reference merges them", opt.Adapters)
 	case opt.Adapters == AdaptersKeep && opt.To != Mcore:
-		return fmt.Errorf("adapters keep: %s checkpoints hold no adapters beside weights: write mcore, or a PEFT folder (to: hf, adapters: only)", opt.To)
-	case opt.Adapters == AdaptersOnly && opt.To != HF:
-		return fmt.Errorf("adapters only: adapters without weights are written as a PEFT folder: write hf, or keep them (to: mcore, adapters: keep)")
+		return fmt.Errorf("adapters keep: %s checkpoints hold no adapters beside weights: write mcore, or the adapters alone (adapters: only)", opt.To)
+	case opt.Adapters == AdaptersOnly && opt.To == Mcore:
+		return fmt.Errorf("adapters only: Megatron-Core's LoRA checkpoints hold the model too: keep the adapters (adapters: keep), or write them as a PEFT folder (to: hf) or a Legacy checkpoint (to: legacy)")
 	case opt.Adapters == AdaptersOnly && opt.Verify:
 		return fmt.Errorf("verify cannot be had with adapters only: merge the result to check it")
 	}

@@ -25,14 +25,15 @@ type stored struct {
 	tp, ep  int
 	names   []string
 	pieces  map[string][]piece
-	twins   map[string][]piece // copies on further expert-parallel ranks
+	twins   map[string][]piece    // copies on further expert-parallel ranks, of tensor-parallel rank 0
+	copies  map[string][]rankCopy // all copies on those ranks
 	used    map[string]bool
 	place   map[string]string // where the tensor is, for errors
 	grouped bool              // a tensor holds all experts of a rank
 }
 
 func newStored(tp, ep int) *stored {
-	return &stored{tp: tp, ep: ep, pieces: map[string][]piece{}, twins: map[string][]piece{}, used: map[string]bool{}, place: map[string]string{}}
+	return &stored{tp: tp, ep: ep, pieces: map[string][]piece{}, twins: map[string][]piece{}, copies: map[string][]rankCopy{}, used: map[string]bool{}, place: map[string]string{}}
 }
 
 // storedSource is a checkpoint without ranks. A prefix that none of its names have is added to those that
@@ -62,6 +63,15 @@ func storedSource(src ckpt.Source, format *family.Format) *stored {
 		s.pieces[name] = []piece{{i, func() ([]byte, error) { return src.Bytes(i.Name) }}}
 	}
 	return s
+}
+
+// placed adds the file or the rank that holds the tensor which an error is about, when it names one first.
+func (s *stored) placed(err error, where func(name string) string) error {
+	text, ok := strings.CutPrefix(err.Error(), "tensor ")
+	if name, _, found := strings.Cut(text, ": "); ok && found && s.pieces[name] != nil {
+		return fmt.Errorf("%s: %w", where(name), err)
+	}
+	return err
 }
 
 func matches(patterns []string, name string) bool {
@@ -249,9 +259,11 @@ func (k *collector) chunk(r megatron.Rank, v, offset int) (int, error) {
 			if len(k.pieces[name]) != k.c.TP {
 				return 0, fmt.Errorf("tensor %q of %s is not in expert parallel rank 0", local, where)
 			}
-			if a, b := p.Info, k.pieces[name][r.TP].Info; a.DType != b.DType || !slices.Equal(a.Shape, b.Shape) {
+			c := rankCopy{of: r.TP, where: where, piece: p}
+			if a, b := p.Info, k.pieces[name][r.TP].Info; !c.sameForm(k.pieces[name][r.TP]) {
 				return 0, fmt.Errorf("tensor %q of %s is %v %v, on expert parallel rank 0 it is %v %v", local, where, a.DType, a.Shape, b.DType, b.Shape)
 			}
+			k.copies[name] = append(k.copies[name], c)
 			if r.TP == 0 {
 				k.twins[name] = append(k.twins[name], p)
 			}

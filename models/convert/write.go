@@ -29,6 +29,7 @@ type WriteOptions struct {
 
 	MakeVocabSizeDivisibleBy int  // Megatron only; rows are padded to a multiple of this times tp; 0 means 1
 	MoEGroupedGEMM           bool // Megatron only; the experts of a rank lie in one tensor
+	AdaptersOnly             bool // Legacy only; of the layers, only adapters: what its trainer saves of LoRA
 
 	Iteration int            // Megatron only; megatron.Release for a folder named release
 	Args      map[string]any // Megatron only: more arguments, for example lora_alpha; they win over belay's own
@@ -54,7 +55,7 @@ type Written struct {
 	DType       dtype.DType
 }
 
-// Write stores canonical tensors, with adapters if src has them (Megatron-Core only), in dir.
+// Write stores canonical tensors, with adapters if src has them (Megatron-Core, or Legacy without the rest), in dir.
 // cfg describes the model; its Family is recognised when it is empty.
 func Write(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, dir string, opt WriteOptions) (Written, error) {
 	reg, err := Families(opt.FamilyDir)
@@ -73,7 +74,10 @@ func Write(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, dir string
 	if opt.DType != dtype.Invalid {
 		src = Cast(src, opt.DType)
 	}
-	if HasAdapters(src) && opt.To != Mcore {
+	switch {
+	case opt.AdaptersOnly && (opt.To != Legacy || !HasAdapters(src)):
+		return Written{}, fmt.Errorf("write %s: adapters without weights are a form of legacy checkpoints, of weights that hold adapters", opt.To)
+	case HasAdapters(src) && opt.To != Mcore && !opt.AdaptersOnly:
 		return Written{}, fmt.Errorf("write %s: the weights hold LoRA adapters, which only mcore checkpoints keep: merge them or write mcore", opt.To)
 	}
 	switch opt.To {

@@ -13,6 +13,9 @@ import (
 	"github.com/belay-ml/belay/models/hfconfig"
 )
 
+// legacyEncoder begins the names of what Legacy LoRA checkpoints hold adapters of, and nothing else.
+const legacyEncoder = "language_model.encoder."
+
 // emptyState is the entry that follows the parameters of every parallel linear module.
 const emptyState = "._extra_state"
 
@@ -20,7 +23,7 @@ const emptyState = "._extra_state"
 func writeMegatron(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f *family.Family, dir string, opt WriteOptions) (Written, error) {
 	opt.Layout = opt.Layout.filled()
 	if err := opt.Layout.check(cfg); err != nil {
-		return Written{}, fmt.Errorf("write %s: %w", opt.To, err)
+		return Written{}, fmt.Errorf("write %s: %w%s", opt.To, err, opt.Layout.fitting(cfg))
 	}
 	format, _, err := formatOf(f, opt.To == Legacy)
 	if err != nil {
@@ -45,7 +48,7 @@ func writeMegatron(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f 
 	src = withVocab(src, f, rows)
 
 	if HasAdapters(src) {
-		if opt.Args, err = withLoRAArgs(src, f, opt.Args); err != nil {
+		if opt.Args, err = withLoRAArgs(src, f, opt); err != nil {
 			return Written{}, err
 		}
 	}
@@ -53,11 +56,11 @@ func writeMegatron(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f 
 	if err != nil {
 		return Written{}, fmt.Errorf("write %s: %w", opt.To, err)
 	}
-	m := &mapper{planner: newPlanner(src, mod, opt.Layout.TP), layout: opt.Layout, chunks: map[place][]megatron.Slot{}}
+	m := &mapper{planner: newPlanner(src, mod, opt.Layout.TP), layout: opt.Layout, chunks: map[place][]megatron.Slot{}, only: opt.AdaptersOnly}
 	if err := m.plan(format); err != nil {
 		return Written{}, err
 	}
-	if err := m.unused(); err != nil {
+	if err := m.unused(); err != nil && !m.only {
 		return Written{}, err
 	}
 	spec := megatron.Spec{
@@ -97,14 +100,14 @@ func writeMegatron(ctx context.Context, src ckpt.Source, cfg hfconfig.Config, f 
 }
 
 // withLoRAArgs adds the arguments that describe the adapters.
-func withLoRAArgs(src ckpt.Source, f *family.Family, args map[string]any) (map[string]any, error) {
-	l := loraOf(src, megatron.NewArgs(), f, Mcore)
+func withLoRAArgs(src ckpt.Source, f *family.Family, opt WriteOptions) (map[string]any, error) {
+	l := loraOf(src, megatron.NewArgs(), f, opt.To)
 	out := map[string]any{"lora_r": l.R, "lora_target_modules": l.Targets}
-	for k, v := range args {
+	for k, v := range opt.Args {
 		out[k] = v
 	}
 	if _, ok := out["lora_alpha"]; !ok {
-		return nil, fmt.Errorf("write mcore: the weights hold LoRA adapters: give lora_alpha among the arguments")
+		return nil, fmt.Errorf("write %s: the weights hold LoRA adapters: give lora_alpha among the arguments", opt.To)
 	}
 	return out, nil
 }
@@ -118,6 +121,7 @@ type mapper struct {
 	layout Layout
 	chunks map[place][]megatron.Slot
 	jobs   []*job
+	only   bool // of the encoder, only the adapters
 	deferred
 }
 
@@ -227,7 +231,7 @@ func (m *mapper) rule(r family.Rule, layer, expert int, where placed) error {
 }
 
 func (m *mapper) tensor(r family.Rule, layer, from, to int, stored string, where span) error {
-	if !m.holds(r, layer) {
+	if !m.holds(r, layer) || m.only && r.Adapter == "" && strings.HasPrefix(r.Name, legacyEncoder) {
 		return nil
 	}
 	module := stored[:strings.LastIndexByte(stored, '.')]
@@ -253,17 +257,20 @@ func (m *mapper) tensor(r family.Rule, layer, from, to int, stored string, where
 	if err != nil {
 		return err
 	}
-	if a == nil {
+	switch {
+	case a == nil && m.only:
+		return nil
+	case a == nil:
 		m.add(j, where)
 		m.module, m.where = module, where
 		return nil
+	case !m.only: // the wrapped module keeps its parameters under base_layer
+		j.info.Name = module + baseLayer + "weight"
+		m.add(j, where)
+		m.module, m.where = module+strings.TrimSuffix(baseLayer, "."), where
+		m.flush("", span{})
 	}
-	// The wrapped module keeps its parameters under base_layer; each sharded matrix of the adapter is a
-	// parallel linear of its own.
-	j.info.Name = module + baseLayer + "weight"
-	m.add(j, where)
-	m.module, m.where = module+strings.TrimSuffix(baseLayer, "."), where
-	m.flush("", span{})
+	// Each sharded matrix of the adapter is a parallel linear of its own.
 	for _, x := range []*job{a, b} {
 		m.add(x, where)
 		if slices.ContainsFunc(x.cuts, func(c cut) bool { return c.split != "" }) {

@@ -21,21 +21,21 @@ type Params struct {
 	DType    string       `yaml:"dtype" alias:"params_dtype" default:"" enum:",fp32,bf16,fp16" doc:"element type of the result; empty keeps the source's"`
 	TP       int          `yaml:"tp" alias:"tensor_model_parallel_size,target_tensor_parallel_size" default:"1" min:"1" doc:"tensor parallel size of the result"`
 	PP       int          `yaml:"pp" alias:"pipeline_model_parallel_size,target_pipeline_parallel_size" default:"1" min:"1" doc:"pipeline parallel size of the result"`
-	EP       int          `yaml:"ep" alias:"expert_model_parallel_size,target_expert_parallel_size" default:"1" min:"1" doc:"expert parallel size of the result"`
+	EP       int          `yaml:"ep" alias:"expert_model_parallel_size,target_expert_parallel_size,target_expert_model_parallel_size" default:"1" min:"1" doc:"expert parallel size of the result"`
 	VPPLayer int          `yaml:"num_layers_per_virtual_pipeline_stage" default:"0" min:"0" doc:"layers of a virtual pipeline stage; 0 means no virtual pipeline"`
 	Layers   string       `yaml:"num_layer_list" default:"" doc:"layers of each pipeline stage, as \"1,3,4\"; empty means equal stages"`
 	Noop     string       `yaml:"noop_layers" default:"" doc:"places whose layer does nothing and has no weights, as \"0,47\", counted with them"`
 	Grouped  bool         `yaml:"moe_grouped_gemm" default:"false" doc:"the experts of a rank lie in one tensor, as Megatron's grouped GEMM wants them"`
 	Divisor  int          `yaml:"make_vocab_size_divisible_by" default:"1" min:"1" doc:"the vocabulary is padded to a multiple of this times tp"`
 	LoRA     artifact.Ref `yaml:"lora" alias:"lora_load" kind:"lora,megatron-checkpoint,dir" doc:"LoRA weights to go with the source: a PEFT folder or a Megatron checkpoint"`
-	Adapters string       `yaml:"adapters" default:"merge" enum:"merge,keep,only" doc:"LoRA weights, of lora or inside the source, are merged into the weights they belong to, kept beside them (to: mcore), or written without them (to: hf gives a PEFT folder)"`
+	Adapters string       `yaml:"adapters" default:"merge" enum:"merge,keep,only" doc:"LoRA weights, of lora or inside the source, are merged into the weights they belong to, kept beside them (to: mcore), or written without them (to: hf gives a PEFT folder, to: legacy what Legacy's trainer saves of LoRA)"`
 	LoRAR    int          `yaml:"lora_r" default:"0" min:"0" doc:"rank of the adapters; 0 takes what the checkpoint says"`
 	LoRAA    float64      `yaml:"lora_alpha" default:"0" min:"0" doc:"scale of the adapters times their rank; 0 takes what the checkpoint says"`
 	Targets  []string     `yaml:"lora_target_modules" doc:"modules with adapters; empty takes what the checkpoint says"`
 	Template artifact.Ref `yaml:"template" kind:"hf-model,dir" doc:"Hugging Face directory that gives config.json and the tokenizer files when writing hf"`
 	Family   string       `yaml:"family" alias:"model_type_hf" default:"" doc:"model family, only when neither template nor checkpoint tells"`
 	Families artifact.Ref `yaml:"family_dir" kind:"dir" doc:"folder with family files beside those built in"`
-	Verify   bool         `yaml:"verify" default:"false" doc:"read the result back, compare every tensor, and list their digests"`
+	Verify   bool         `yaml:"verify" default:"false" doc:"compare the copies on all ranks of the source, read the result back, compare every tensor, and list their digests"`
 	Compat   string       `yaml:"compat" default:"" enum:",rc3" doc:"rc3 gives the reference converter's result where belay's default is safer"`
 }
 
@@ -63,8 +63,8 @@ func (Stage) Describe() engine.Spec {
 // Outputs names the port by what is written: model for Hugging Face, checkpoint for Megatron.
 func (s Stage) Outputs(values map[string]any) ([]artifact.Port, error) {
 	switch {
-	case values["to"] == "hf" && values["adapters"] == convert.AdaptersOnly:
-		return []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Doc: "the adapters as a PEFT folder", Path: "lora"}}, nil
+	case values["adapters"] == convert.AdaptersOnly:
+		return []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Doc: "the adapters as a PEFT folder or a Legacy checkpoint", Path: "lora"}}, nil
 	case values["to"] == "hf":
 		return []artifact.Port{{Name: "model", Kind: artifact.HFModel, Doc: "the converted model", Path: "model"}, tensors}, nil
 	}
@@ -76,7 +76,7 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	p := in.Params.(*Params)
 	port := "checkpoint"
 	switch {
-	case p.To == "hf" && p.Adapters == convert.AdaptersOnly:
+	case p.Adapters == convert.AdaptersOnly:
 		port = "lora"
 	case p.To == "hf":
 		port = "model"

@@ -55,10 +55,11 @@ func TestPortsFollowTheFormat(t *testing.T) {
 		values map[string]any
 		want   []artifact.Port
 	}{
-		"hf":       {map[string]any{"to": "hf"}, []artifact.Port{{Name: "model", Kind: artifact.HFModel, Path: "model"}, list}},
-		"mcore":    {map[string]any{"to": "mcore"}, ranks},
-		"legacy":   {map[string]any{"to": "legacy"}, ranks},
-		"adapters": {map[string]any{"to": "hf", "adapters": "only"}, []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Path: "lora"}}},
+		"hf":                 {map[string]any{"to": "hf"}, []artifact.Port{{Name: "model", Kind: artifact.HFModel, Path: "model"}, list}},
+		"mcore":              {map[string]any{"to": "mcore"}, ranks},
+		"legacy":             {map[string]any{"to": "legacy"}, ranks},
+		"adapters of Legacy": {map[string]any{"to": "legacy", "adapters": "only"}, []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Path: "lora"}}},
+		"adapters":           {map[string]any{"to": "hf", "adapters": "only"}, []artifact.Port{{Name: "lora", Kind: artifact.LoRA, Path: "lora"}}},
 	} {
 		ports, err := Stage{}.Outputs(c.values)
 		if err != nil {

@@ -175,7 +175,7 @@ func build(t *testing.T, c clientGPT) [3]Dataset {
 		if len(sets[p]) == 0 {
 			continue
 		}
-		b, err := NewBlend(sets[p], c.Weights, c.Sizes[p]) // core 0.6.0 deals the half percent too; the goldens have that
+		b, err := NewBlend(sets[p], c.Weights, c.Sizes[p], "") // core 0.6.0 deals the half percent too; the goldens have that
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@
 //
 // GPT cuts an index into pretraining samples of SeqLength+1 ids, in the order that Megatron core 0.6
 // draws with the same seed (numpy's RandomState, rebuilt in MT19937). Blend mixes several by weight. The maps are 4 bytes
-// an entry of documents and shuffled samples, and 8 a sample; GPTConfig.Cache keeps them in NumPy files, which are mapped.
+// an entry of documents and shuffled samples, and 8 a sample; a cache keeps them in NumPy files, which are mapped.
 //
 // # Instructions and Collator
 //
@@ -25,7 +25,7 @@
 // Sequential and Random give each data-parallel rank its samples from a count of consumed ones on;
 // Ramp is the batch size while it grows.
 //
-//	files -> Open -> GPT (document, sample, shuffle maps) -> Item -> LayOut -> trainer
+//	files -> Open -> GPT (document, sample, shuffle maps) [-> Blend] -> Item -> LayOut -> trainer
 //	files -> OpenInstructions -> Part -> sampler -> Collator -> trainer
 //
 // # Lengths of packed samples

@@ -260,17 +260,24 @@ func checkBlend(t *testing.T, folder string, c goldenIndex) {
 		for _, n := range wanted[p] {
 			total += n
 		}
-		b, err := NewBlend(sets[p], weights, total)
+		b, err := NewBlend(sets[p], weights, total, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if b.Len() != want.Len {
 			t.Errorf("%s: %d samples, want %d", name, b.Len(), want.Len)
 		}
-		if diff := cmp.Diff(want.DatasetIndex, b.Dataset); diff != "" {
+		t.Cleanup(func() { b.Close() })
+		var set []int16
+		var sample []int64
+		for i := range b.Len() {
+			k, n := b.At(i)
+			set, sample = append(set, int16(k)), append(sample, n)
+		}
+		if diff := cmp.Diff(want.DatasetIndex, set); diff != "" {
 			t.Errorf("%s data set index (-want +got):\n%s", name, diff)
 		}
-		if diff := cmp.Diff(want.DatasetSample, b.Sample); diff != "" {
+		if diff := cmp.Diff(want.DatasetSample, sample); diff != "" {
 			t.Errorf("%s sample index (-want +got):\n%s", name, diff)
 		}
 		checkSamples(t, name, b, want.Samples)

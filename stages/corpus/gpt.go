@@ -1,7 +1,8 @@
 package corpus
 
 import (
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 )
@@ -117,18 +118,38 @@ func (g *GPT) build(cfg GPTConfig) error {
 		g.fill(cfg.Seed, total, separate, beforeLast)
 		return nil
 	}
-	c := newMapCache(g, cfg)
-	shapes := [3][2]int64{{g.Epochs * int64(g.Sequences), 1}, {total + 1, 2}, {total, 1}}
-	var err error
-	if g.document, g.start, g.shuffle, err = c.load(shapes); err == nil {
-		return nil
-	}
-	g.fill(cfg.Seed, total, separate, beforeLast)
-	if err := c.save(g.document, g.start, g.shuffle); err != nil {
+	facts, err := g.facts(cfg)
+	if err != nil {
 		return err
 	}
-	g.document, g.start, g.shuffle, err = c.load(shapes)
-	return err
+	c := newMapCache(cfg.Cache, "GPTDataset", facts, []mapFile{
+		{"document_index", "<i4", g.Epochs * int64(g.Sequences), 1},
+		{"sample_index", "<i4", total + 1, 2},
+		{"shuffle_index", "<u4", total, 1},
+	})
+	all, err := c.tables(func() []*table {
+		g.fill(cfg.Seed, total, separate, beforeLast)
+		return []*table{g.document, g.start, g.shuffle}
+	})
+	if err != nil {
+		return err
+	}
+	g.document, g.start, g.shuffle = all[0], all[1], all[2]
+	return nil
+}
+
+// facts are what the maps are made from: the index file's content too, which Megatron leaves out.
+func (g *GPT) facts(cfg GPTConfig) (map[string]any, error) {
+	raw, err := g.index.idx.Range(0, g.index.idx.Size())
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(raw)
+	return map[string]any{
+		"dataset_path": g.index.prefix, "num_samples": g.Requested, "index_split": g.Part,
+		"random_seed": cfg.Seed, "sequence_length": g.SeqLength, "split": cfg.Split, "index_sha256": hex.EncodeToString(digest[:]),
+		"first_sequence": g.First, "sequences": g.Sequences,
+	}, nil
 }
 
 // fill works the maps out in memory.
@@ -227,7 +248,7 @@ func (g *GPT) Close() error {
 	if g == nil {
 		return nil
 	}
-	return errors.Join(g.document.close(), g.start.close(), g.shuffle.close())
+	return closeTables([]*table{g.document, g.start, g.shuffle})
 }
 
 // Types names the element types that the reference stores the three maps in.

@@ -1,7 +1,7 @@
 // Package finetune is the stage `finetune`: instruction tuning of all weights or of low-rank adapters.
 //
 //	checkpoint -> decoder [+ LoRA]; token-index of instruction data -> shuffled samples
-//	  -> trainer.Run -> megatron-checkpoint and metrics (loss curve)
+//	  -> trainer.Train -> megatron-checkpoint and metrics (loss curve)
 //
 // # Samples
 //

@@ -23,7 +23,7 @@ const version = 1
 // Params are the stage's parameters.
 type Params struct {
 	Checkpoint artifact.Ref `yaml:"checkpoint" alias:"load" required:"true" kind:"megatron-checkpoint,hf-model" doc:"weights to begin with"`
-	Data       artifact.Ref `yaml:"data" alias:"data_path" required:"true" kind:"token-index" doc:"token index of instruction data: input ids, attention mask, labels"`
+	Data       artifact.Ref `yaml:"data" alias:"data_path" required:"true" kind:"token-index" doc:"token index of instruction data: input ids, attention mask, labels; several sets are mixed where they are made, as sources of preprocess"`
 	SeqLength  int          `yaml:"seq_length" required:"true" min:"2" doc:"most tokens of one sample; longer ones are cut"`
 	Split      string       `yaml:"split" default:"100,0,0" doc:"shares of train, valid and test"`
 	Mode       string       `yaml:"mode" default:"full" enum:"full,lora" doc:"train all weights, or low-rank adapters beside frozen ones"`
@@ -40,20 +40,8 @@ type Stage struct{}
 
 // Describe says what the stage takes and gives.
 func (Stage) Describe() engine.Spec {
-	return engine.Spec{
-		Name:    "finetune",
-		Version: version,
-		Doc:     "Tune a model on instruction data: all weights, or low-rank adapters (LoRA). Only answers count.",
-		Params:  Params{},
-		Outputs: []artifact.Port{
-			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "tuned weights in Megatron-Core form; with mode lora the frozen weights and the adapters"},
-			{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json and the curve train.jsonl", Metrics: trainer.MetricNames()},
-		},
-		Resumable: true,
-		Backend:   true,
-		Env:       inference.Env(),
-		Resources: engine.Resources{CPU: -1},
-	}
+	return trainer.Spec("finetune", version, "Tune a model on instruction data: all weights, or low-rank adapters (LoRA). Only answers count.",
+		"tuned weights in Megatron-Core form; with mode lora the frozen weights and the adapters", Params{})
 }
 
 // modules maps the names that users of Megatron know to the decoder's joined projections.
@@ -109,15 +97,9 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 			return fault.Wrap(fault.Recipe, err)
 		}
 	}
-	j := trainer.Job{
-		Model: model, Meta: meta, Data: data, Hyper: p.Hyper, Layout: p.Layout, SeqLen: p.SeqLength,
-		Work: in.Work, Events: in.Events, Version: version,
-	}
-	res, err := trainer.Run(ctx, j)
-	if err != nil {
-		return err
-	}
-	return trainer.Finish(ctx, j, res, in, out)
+	return trainer.Train(ctx, trainer.Job{
+		Model: model, Meta: meta, Data: data, Hyper: p.Hyper, Layout: p.Layout, SeqLen: p.SeqLength, Version: version,
+	}, in, out)
 }
 
 // check finds the mistakes in the parameters before anything large is read; lora is nil in mode full.

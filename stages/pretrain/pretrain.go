@@ -3,9 +3,7 @@ package pretrain
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/belay-ml/belay/ascend/dtype"
 	"github.com/belay-ml/belay/ascend/op"
@@ -26,8 +24,9 @@ const version = 1
 type Params struct {
 	Checkpoint artifact.Ref `yaml:"checkpoint" alias:"load" kind:"megatron-checkpoint,hf-model" doc:"weights to begin with; without them, model gives the sizes and the weights are drawn at random"`
 	Size       Size         `yaml:"model" doc:"sizes of a model that begins with random weights"`
-	Data       artifact.Ref `yaml:"data" alias:"data_path" required:"true" kind:"token-index" doc:"token index of pretraining text"`
+	Data       artifact.Ref `yaml:"data" alias:"data_path,train_data_path" kind:"token-index" doc:"token index of pretraining text; blend takes several"`
 	Name       string       `yaml:"data_name" default:"" doc:"which index of the folder, without .idx; needed only when there are several"`
+	Blend      *[]Part      `yaml:"blend" doc:"in place of data: several token indexes, whose samples are dealt by weight in the order that Megatron blends them"` // a pointer: absent from the keys of runs without one
 	SeqLength  int          `yaml:"seq_length" required:"true" min:"2" doc:"tokens of one sample"`
 	Split      string       `yaml:"split" default:"100,0,0" doc:"shares of train, valid and test"`
 	EOD        int          `yaml:"eod_token" default:"-1" min:"-1" doc:"id that ends a document, for the three options below; -1 takes the model's eos"`
@@ -44,20 +43,9 @@ type Stage struct{}
 
 // Describe says what the stage takes and gives.
 func (Stage) Describe() engine.Spec {
-	return engine.Spec{
-		Name:    "pretrain",
-		Version: version,
-		Doc:     "Train a model on next-token prediction over a token index, in Megatron's sample order.",
-		Params:  Params{},
-		Outputs: []artifact.Port{
-			{Name: "checkpoint", Kind: artifact.Megatron, Doc: "trained weights in Megatron-Core form"},
-			{Name: "metrics", Kind: artifact.Metrics, Doc: "metrics.json and the curve train.jsonl", Metrics: trainer.MetricNames()},
-		},
-		Resumable: true,
-		Backend:   true,
-		Env:       inference.Env(),
-		Resources: engine.Resources{CPU: -1},
-	}
+	return trainer.Spec("pretrain", version,
+		"Train a model on next-token prediction over a token index, or a blend of several by weight, in Megatron's sample order.",
+		"trained weights in Megatron-Core form", Params{})
 }
 
 // Run trains.
@@ -66,11 +54,17 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	index, err := openIndex(p.Data.Path, p.Name)
+	parts, blended := p.parts()
+	texts, err := openTexts(parts)
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
-	defer index.Close()
+	defer closeTexts(texts)
+	for _, part := range parts {
+		if part.Weight != nil && *part.Weight == 0 {
+			in.Events.Warn(fmt.Sprintf("%s has weight 0: nothing of it is read", part.label()), nil)
+		}
+	}
 	be, end, err := inference.Device(in.CPU, in.Env[inference.TierVariable])
 	if err != nil {
 		return err
@@ -83,26 +77,20 @@ func (Stage) Run(ctx context.Context, in engine.In, out engine.Out) error {
 	if most := meta.Config.MaxPositions; most > 0 && p.SeqLength > most {
 		in.Events.Warn(fmt.Sprintf("seq_length %d is beyond the %d positions that the model was made for", p.SeqLength, most), nil)
 	}
-	data, err := newSamples(p, index, meta.Config.EOS, filepath.Join(in.Work, "maps"))
+	data, err := newSamples(p, texts, blended, meta.Config.EOS, filepath.Join(in.Work, "maps"))
 	if err != nil {
 		return fault.Wrap(fault.Data, err)
 	}
 	defer data.close()
-	j := trainer.Job{
-		Model: model, Meta: meta, Data: data, Hyper: p.Hyper, Layout: p.Layout, SeqLen: p.SeqLength,
-		Work: in.Work, Events: in.Events, Version: version,
-	}
-	res, err := trainer.Run(ctx, j)
-	if err != nil {
-		return err
-	}
-	return trainer.Finish(ctx, j, res, in, out)
+	return trainer.Train(ctx, trainer.Job{
+		Model: model, Meta: meta, Data: data, Hyper: p.Hyper, Layout: p.Layout, SeqLen: p.SeqLength, Version: version,
+	}, in, out)
 }
 
 // check finds the mistakes in the parameters before anything large is read.
 func (p *Params) check() error {
-	if p.Name != "" && !filepath.IsLocal(p.Name) {
-		return fault.New(fault.Recipe, "data_name %q leads out of the token index", p.Name)
+	if err := p.checkData(); err != nil {
+		return err
 	}
 	if _, err := corpus.ParseSplit(p.Split); err != nil {
 		return fault.Wrap(fault.Recipe, err)
@@ -132,28 +120,4 @@ func (p *Params) begin(be op.Backend) (*decoder.Model, convert.Meta, error) {
 	}
 	m.Init(uint64(p.Seed))
 	return m, convert.Meta{Config: cfg, Format: convert.Mcore, DType: dtype.F32, Layout: convert.Whole(), PaddedVocab: cfg.Vocab}, nil
-}
-
-// openIndex opens the folder's only token index, or the named one.
-func openIndex(dir, name string) (*corpus.Index, error) {
-	if name != "" {
-		return corpus.Open(filepath.Join(dir, name))
-	}
-	entries, err := os.ReadDir(dir) // sorted
-	if err != nil {
-		return nil, fmt.Errorf("open token index: %w", err)
-	}
-	var names []string
-	for _, e := range entries {
-		if base, ok := strings.CutSuffix(e.Name(), ".idx"); ok {
-			names = append(names, base)
-		}
-	}
-	switch len(names) {
-	case 0:
-		return nil, fmt.Errorf("open token index: no .idx file in %s", dir)
-	case 1:
-		return corpus.Open(filepath.Join(dir, names[0]))
-	}
-	return nil, fault.New(fault.Recipe, "open token index: %s holds several (%s): choose one with data_name", dir, strings.Join(names, ", "))
 }

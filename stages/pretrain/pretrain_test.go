@@ -216,7 +216,7 @@ func TestMistakesNameTheirCause(t *testing.T) {
 		want   string
 	}{
 		{"several indexes", func(p *Params) { p.Data.Path = several }, fault.Recipe, "(other, text): choose one with data_name"},
-		{"no index", func(p *Params) { p.Data.Path = t.TempDir() }, fault.Data, "no .idx file"},
+		{"no index", func(p *Params) { p.Data.Path = t.TempDir() }, fault.Data, "no .bin/.idx pair"},
 		{"no such index", func(p *Params) { p.Name = "absent" }, fault.Data, "absent"},
 		{"an index elsewhere", func(p *Params) { p.Name = "../text" }, fault.Recipe, "leads out"},
 		{"bad split", func(p *Params) { p.Split = "a" }, fault.Recipe, "split"},

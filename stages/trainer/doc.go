@@ -11,7 +11,7 @@
 //
 // # Job
 //
-// A Job is a model, its data and its parameters. Run trains it, Finish writes the stage's ports.
+// A Job is a model, its data and its parameters. Run trains it; Train is a whole stage: it trains and writes the ports.
 //
 // # Resume point
 //

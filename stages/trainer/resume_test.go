@@ -154,7 +154,7 @@ func TestRunCutShortWhileSavingNeedNotTrainAgain(t *testing.T) {
 		}
 		cancel()
 		root := t.TempDir()
-		finished = Finish(ctx, *j, res, engine.In{CPU: 1, Events: r.events.Stage()}, engine.Out{
+		finished = finish(ctx, *j, res, engine.In{CPU: 1, Events: r.events.Stage()}, engine.Out{
 			Root: root, Ports: map[string]string{"checkpoint": filepath.Join(root, "c"), "metrics": filepath.Join(root, "m")},
 		})
 		if left, err := os.ReadDir(filepath.Join(root, "c")); err == nil && len(left) > 0 {

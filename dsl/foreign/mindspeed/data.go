@@ -1,6 +1,7 @@
 package mindspeed
 
 import (
+	"encoding/json"
 	"path"
 	"slices"
 	"strings"
@@ -45,6 +46,9 @@ func preprocess(l *launch) []*foreign.Job {
 			j.Settings = append(j.Settings, f.reads(name, name))
 		}
 	}
+	if f := l.take("map_keys"); f != nil {
+		j.Settings = append(j.Settings, mapKeys(f)...)
+	}
 	if f := l.take("tokenizer_type"); f != nil {
 		if f.text() == "PretrainedFromHF" {
 			l.drop(f, "the tokenizer is recognised by its files")
@@ -84,21 +88,50 @@ func namedSets(l *launch, j *foreign.Job) {
 	}
 }
 
+// mapKeys are the columns by role, and the words of messages, which stand among them under tags.
+func mapKeys(f *flag) []foreign.Setting {
+	s := f.setting("map_keys")
+	var all map[string]any
+	if json.Unmarshal([]byte(f.text()), &all) != nil || all["tags"] == nil {
+		return []foreign.Setting{s}
+	}
+	text := func(v any) []string {
+		b, _ := json.Marshal(v) // what was read can be written
+		return []string{string(b)}
+	}
+	tags := s
+	tags.Field, tags.Texts = "tags", text(all["tags"])
+	delete(all, "tags")
+	s.Texts = text(all)
+	return []foreign.Setting{s, tags}
+}
+
 // convert is convert_ckpt.py.
 func convert(l *launch) []*foreign.Job {
 	j := l.job("convert", "shards")
 	from, to := l.take("load_model_type"), l.take("save_model_type")
-	legacy, mcore := l.take("save_to_legacy"), l.take("use_mcore_models")
+	legacy, mcore, saver := l.take("save_to_legacy"), l.take("use_mcore_models"), l.take("saver")
 	format := "legacy"
+	says := legacy // the flag that decides, if one does
 	switch {
 	case to.text() == "hf", to.text() == "huggingface":
-		format, j.Name, j.Keep = "hf", "exported", true
-	case l.program == "convert_ckpt_v2.py", mcore != nil && legacy == nil:
-		format = "mcore"
+		format, says = "hf", to
+	case strings.HasPrefix(saver.text(), "save_huggingface"):
+		format, says = "hf", saver
+	case l.program == "convert_ckpt_v2.py":
+		format, says = "mcore", to
+	case mcore != nil && legacy == nil:
+		format, says = "mcore", mcore
+	}
+	if format == "hf" {
+		j.Name, j.Keep = "exported", true
 	}
 	s := l.fixed("to", format, "")
-	if to != nil {
-		s.As, s.At = to.as, to.at
+	if s.Usual = says == nil; says != nil {
+		s.As, s.At = says.as, says.at
+	}
+	if saver != nil && says != saver {
+		l.drop(saver, "the flags of the result's format say it")
 	}
 	j.Settings = append(j.Settings, s)
 	if from != nil {
@@ -114,7 +147,9 @@ func convert(l *launch) []*foreign.Job {
 	}
 	if f := l.take("save_dir"); f != nil {
 		if format == "hf" { // the folder holds the model it began with, and gets the result below it
-			j.Settings = append(j.Settings, f.reads("template", "model"))
+			if !l.has("template") {
+				j.Settings = append(j.Settings, f.reads("template", "model"))
+			}
 			leaves(j, f, "model", "mg2hf")
 		} else {
 			leaves(j, f, "checkpoint", "")
@@ -127,7 +162,9 @@ func convert(l *launch) []*foreign.Job {
 		}
 		j.Settings = append(j.Settings, s)
 	} else if format != "hf" && l.program == "convert_ckpt.py" {
-		j.Settings = append(j.Settings, l.fixed("dtype", "fp16", "the default of "+l.program))
+		s := l.fixed("dtype", "fp16", "the default of "+l.program)
+		s.Usual = true
+		j.Settings = append(j.Settings, s)
 	}
 	if f := l.take("model_type_hf"); f != nil {
 		l.drop(f, "the config.json beside the weights tells the family")
@@ -139,12 +176,17 @@ func convert(l *launch) []*foreign.Job {
 		if f := l.take("make_vocab_size_divisible_by"); f != nil {
 			l.drop(f, "a Hugging Face model keeps the vocabulary of its config")
 		}
+		for _, name := range []string{"moe_grouped_gemm", "noop_layers"} {
+			if f := l.take(name); f != nil {
+				l.drop(f, "how the source lies is seen in it")
+			}
+		}
 	}
 	l.rest(j,
-		group{"a checkpoint's format is recognised by its files", "load_from_legacy model_type loader saver"},
+		group{"a checkpoint's format is recognised by its files", "load_from_legacy model_type loader"},
 		group{"the tokenizer comes along with the model", "tokenizer_model"},
-		group{"how tensors are packed comes from the model's family", "w_pack moe_grouped_gemm"},
-		group{"weights are read tensor by tensor", "max_queue_size megatron_path noop_layers"},
+		group{"how tensors are packed comes from the model's family", "w_pack"},
+		group{"weights are read tensor by tensor", "max_queue_size megatron_path"},
 	)
 	return []*foreign.Job{j}
 }

@@ -8,6 +8,12 @@
 // that are joined to a file's name, switches that choose a word. All other flags go by their name, which is the stage's
 // parameter or an alias of it.
 //
+// # Line
+//
+// The flags of one program that is always one stage, as `belay stage KIND` has them on its own command line (ProgramOf
+// says which program that is). It goes through the same rules. Settings that are Usual are what the program does when
+// nothing is said: a recipe writes them out, the command line keeps belay's default and says so.
+//
 // # Invariants
 //
 // Every flag becomes a setting or is left with a reason. Defaults of the reference that differ from belay's are written

@@ -44,7 +44,7 @@ func reasons() []group {
 				"use_dist_ckpt auto_detect_ckpt_format no_use_checkpoint_* load_checkpoint_loosely exit_*"},
 		{"belay keeps logs, curves and profiles of a run by itself",
 			"log_* tensorboard_* wandb_* profile profile_* timing_* no_log_* dataloader_type no_shared_storage num_workers no_create_attention_mask_in_dataloader"},
-		{"nothing is evaluated while a model trains: a stage that uses benchmark does", "eval_interval eval_iters test_mode"},
+		{"nothing is evaluated while a model trains: a stage that uses benchmark does", "eval_interval eval_iters test_mode valid_data_path test_data_path"},
 		{"a token index holds ids: training reads no tokenizer and no template",
 			"tokenizer_* prompt_type prompt_type_path handler_name vocab_file merge_file tokenizer_model dataset_impl data_impl"},
 		{"the stage that trains, or the form of its data, says so already", "is_instruction_dataset stage neat_pack micro_batch_size"},

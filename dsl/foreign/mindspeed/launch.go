@@ -27,6 +27,7 @@ type flag struct {
 	values []shell.Field
 	at     pos.Span
 	taken  bool
+	exact  bool // its words are what they are: none lost its quotes
 }
 
 // newLaunch reads the flags behind the program, as argparse does.
@@ -126,7 +127,7 @@ func (f *flag) path() string {
 // reads is a setting of an input that is one path; param is what a parameter for it is called.
 func (f *flag) reads(field, param string) foreign.Setting {
 	s := f.setting(field)
-	if s.Param = param; len(s.Texts) > 1 {
+	if s.Param = param; len(s.Texts) > 1 && !f.exact {
 		s.Texts = []string{f.path()}
 	}
 	return s

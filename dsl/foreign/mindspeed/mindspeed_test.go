@@ -24,16 +24,26 @@ func jobs(t *testing.T, script string) ([]*foreign.Job, []foreign.Left) {
 
 // described is a job's settings, "field=texts", "field?open" for what is not known.
 func described(j *foreign.Job) string {
+	return j.Kind + " " + j.Name + ": " + listed(j.Settings)
+}
+
+func listed(settings []foreign.Setting) string {
 	var parts []string
-	for _, s := range j.Settings {
+	for _, s := range settings {
 		switch {
 		case s.Open != "":
 			parts = append(parts, s.Field+"?"+s.Open)
+		case len(s.Items) > 0:
+			text := s.Field
+			for _, item := range s.Items {
+				text += "[" + listed(item) + "]"
+			}
+			parts = append(parts, text)
 		default:
 			parts = append(parts, s.Field+"="+strings.Join(s.Texts, "|"))
 		}
 	}
-	return j.Kind + " " + j.Name + ": " + strings.Join(parts, " ")
+	return strings.Join(parts, " ")
 }
 
 func TestProgramsBecomeJobs(t *testing.T) {
@@ -45,14 +55,23 @@ func TestProgramsBecomeJobs(t *testing.T) {
 		{"tuning by its stage", "python pretrain_gpt.py --stage sft --load a --split 1", "finetune tuned: load=a split=1"},
 		{"adapters", "python posttrain_gpt.py --load a --split 1 --lora-target-modules x y", "finetune tuned: load=a mode=lora split=1 lora_target_modules=x|y"},
 		{"words that lost their quotes", "L=\"your path\"\npython posttrain_gpt.py --load $L --data-path $L --split 1", "finetune tuned: load=your path data_path=your path split=1"},
-		{"a blend", "python posttrain_gpt.py --load a --data-path 0.3 x 0.7 y --split 1", "finetune tuned: load=a data_path?0.3 x 0.7 y split=1"},
+		{"a blend", "python pretrain_gpt.py --load a --data-path 0.3 x 0.7 y --split 1", "pretrain pretrained: load=a blend[data=x weight=0.3][data=y weight=0.7] split=1"},
+		{"a blend with a path that is not known", "python pretrain_gpt.py --load a --data-path 1 x 2 y/$Y --split 1", "pretrain pretrained: load=a blend[data=x weight=1][data?y/$Y weight=2] split=1"},
+		{"half a blend", "python pretrain_gpt.py --load a --data-path 0.3 x 0.7 --split 1", "pretrain pretrained: load=a data_path?0.3 x 0.7 split=1"},
+		{"data for training alone", "python pretrain_gpt.py --load a --train-data-path x --valid-data-path y", "pretrain pretrained: load=a split=100,0,0 data_path=x valid_data_path=y"},
+		{"a blend to tune on", "python posttrain_gpt.py --load a --data-path 0.3 x 0.7 y --split 1", "finetune tuned: load=a data_path?0.3 x 0.7 y split=1"},
 		{"the split that is not given", "python posttrain_gpt.py --load a", "finetune tuned: load=a split=969,30,1"},
 		{"what is not known", "python posttrain_gpt.py --load $1 --lr $(x) --split 1", "finetune tuned: load?$1 lr?$(x) split=1"},
 		{"to Megatron-Core", "python convert_ckpt.py --use-mcore-models --load-dir a --params-dtype bf16", "convert shards: to=mcore from=a dtype=bf16"},
 		{"to Legacy", "python convert_ckpt.py --load-dir a", "convert shards: to=legacy from=a dtype=fp16"},
 		{"from Megatron-Core to Legacy", "python convert_ckpt.py --use-mcore-models --save-to-legacy --load-dir a", "convert shards: to=legacy from=a dtype=fp16"},
 		{"to Hugging Face", "python convert_ckpt.py --save-model-type hf --load-dir a --save-dir b", "convert exported: to=hf from=a template=b"},
+		{"to Hugging Face by an older converter", "python convert_ckpt.py --loader megatron --saver save_huggingface_llama --load-dir a --save-dir b", "convert exported: to=hf from=a template=b loader=megatron"},
+		{"to Legacy by an older converter", "python convert_ckpt.py --loader llama2_hf --saver megatron --load-dir a", "convert shards: to=legacy from=a dtype=fp16 loader=llama2_hf"},
+		{"grouped experts come and go", "python convert_ckpt.py --save-model-type hf --moe-grouped-gemm --load-dir a", "convert exported: to=hf from=a"},
+		{"grouped experts are made", "python convert_ckpt.py --use-mcore-models --moe-grouped-gemm --load-dir a --params-dtype bf16", "convert shards: to=mcore from=a dtype=bf16 moe_grouped_gemm="},
 		{"a later converter", "python convert_ckpt_v2.py --save-model-type mg --load-dir a", "convert shards: to=mcore from=a"},
+		{"tags among the columns", `python preprocess_data.py --map-keys '{"messages":"m","tags":{"role_tag":"r"}}'`, `preprocess text: map_keys={"messages":"m"} tags={"role_tag":"r"}`},
 		{"sampling", "python inference.py --task do_sample --load a --top-k 5", "generate answers: model=a prompts?nothing do_sample=true temperature=0.7 top_p=0.95 top_k=5"},
 		{"the greatest token", "python inference.py --load a --top-k 5", "generate answers: model=a prompts?nothing"},
 		{"a launcher of another kind", "msrun --worker_num 8 path/to/preprocess_data.py --input x --output-prefix d/e", "preprocess text: input=x output_prefix=e"},

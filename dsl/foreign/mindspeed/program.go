@@ -14,17 +14,18 @@ import (
 type program struct {
 	file string
 	jobs func(l *launch) []*foreign.Job // none when no stage does it; l.why says so
+	kind string                         // of the stage that it always is; "" when that depends on its flags
 }
 
 func programs() []program {
 	return []program{
-		{"preprocess_data.py", preprocess},
-		{"convert_ckpt.py", convert},
-		{"convert_ckpt_v2.py", convert},
-		{"pretrain_gpt.py", train},
-		{"posttrain_gpt.py", train},
-		{"inference.py", generate},
-		{"evaluation.py", evaluate},
+		{"preprocess_data.py", preprocess, "preprocess"},
+		{"convert_ckpt.py", convert, "convert"},
+		{"convert_ckpt_v2.py", convert, ""},
+		{"pretrain_gpt.py", train, ""},
+		{"posttrain_gpt.py", train, ""},
+		{"inference.py", generate, ""},
+		{"evaluation.py", evaluate, ""},
 	}
 }
 
@@ -61,6 +62,33 @@ func Jobs(s *shell.Script, stages []engine.Stage) ([]*foreign.Job, []foreign.Lef
 		jobs = append(jobs, made...)
 	}
 	return jobs, left
+}
+
+// ProgramOf is the program that a stage kind stands for, "" without one.
+func ProgramOf(kind string) string {
+	for _, p := range programs() {
+		if p.kind == kind {
+			return p.file
+		}
+	}
+	return ""
+}
+
+// Line is the stage of a kind that its program's flags describe: what a command line of that program means.
+func Line(kind string, flags []shell.Field, stages []engine.Stage) *foreign.Job {
+	for _, p := range programs() {
+		if p.kind != kind {
+			continue
+		}
+		l := newLaunch(shell.Command{Fields: append([]shell.Field{{Text: p.file}}, flags...)}, 0, stages)
+		for _, f := range l.flags {
+			f.exact = true
+		}
+		j := p.jobs(l)[0] // such a program always is a stage
+		j.Left = append(l.left, j.Left...)
+		return j
+	}
+	return nil
 }
 
 // notes are what the script does besides running commands.

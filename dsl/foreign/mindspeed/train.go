@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/belay-ml/belay/dsl/foreign"
+	"github.com/belay-ml/belay/dsl/foreign/shell"
 )
 
 // train is pretrain_gpt.py and posttrain_gpt.py.
@@ -30,7 +31,7 @@ func train(l *launch) []*foreign.Job {
 	} else if !tunes {
 		l.sizes(j)
 	}
-	l.data(j)
+	l.data(j, !tunes)
 	if f := l.take("save"); f != nil {
 		leaves(j, f, "checkpoint", "")
 		if !f.known() {
@@ -58,24 +59,64 @@ func train(l *launch) []*foreign.Job {
 	return []*foreign.Job{j}
 }
 
-// data is what the model reads.
-func (l *launch) data(j *foreign.Job) {
-	if f := l.take("data_path"); f != nil {
+// data is what the model reads; mixed says that the stage deals samples of several indexes.
+func (l *launch) data(j *foreign.Job, mixed bool) {
+	f := l.take("data_path")
+	if f == nil {
+		if f = l.take("train_data_path"); f != nil && !l.has("split") {
+			j.Settings = append(j.Settings, l.fixed("split", "100,0,0", "all of "+f.as))
+		}
+	}
+	switch {
+	case f == nil:
+	case len(f.values) < 2 || !isWeight(f.values[0]):
 		s := f.reads("data_path", "index")
 		s.Index = true
-		if len(f.values) > 1 && blend(f.values[0].Text) {
-			s.Texts, s.Open, s.Why = nil, f.path(), "a blend of several indexes, and this version trains on one"
+		j.Settings = append(j.Settings, s)
+	case mixed && alternates(f.values):
+		j.Settings = append(j.Settings, f.blend())
+	default:
+		s := f.reads("data_path", "index")
+		s.Texts, s.Open, s.Why, s.Index = nil, f.path(), "weights and paths do not take turns", true
+		if !mixed {
+			s.Why = "a blend of several indexes, and tuning reads one: preprocess mixes its sources"
 		}
 		j.Settings = append(j.Settings, s)
 	}
-	if !l.has("split") {
+	if mixed {
+		j.Needs = append(j.Needs, "data|blend")
+	}
+	if !l.has("split") && !l.has("train_data_path") {
 		j.Settings = append(j.Settings, l.fixed("split", "969,30,1", "the reference's default"))
 	}
 }
 
-// blend says whether a data path begins with a weight.
-func blend(first string) bool {
-	_, err := strconv.ParseFloat(first, 64)
+// blend is a data path of weights and indexes.
+func (f *flag) blend() foreign.Setting {
+	s := foreign.Setting{Field: "blend", Texts: f.texts(), As: f.as, At: f.at}
+	for i := 0; i < len(f.values); i += 2 {
+		weight, index := *f, *f
+		weight.values, index.values = f.values[i:i+1], f.values[i+1:i+2]
+		data := index.reads("data", "index")
+		data.Index = true
+		s.Items = append(s.Items, foreign.Item{data, weight.setting("weight")})
+	}
+	return s
+}
+
+// alternates says whether every second word from the first on is a weight.
+func alternates(words []shell.Field) bool {
+	for i := 0; i < len(words); i += 2 {
+		if !isWeight(words[i]) {
+			return false
+		}
+	}
+	return len(words)%2 == 0
+}
+
+// isWeight says whether a word of a data path is a weight.
+func isWeight(word shell.Field) bool {
+	_, err := strconv.ParseFloat(word.Text, 64)
 	return err == nil
 }
 

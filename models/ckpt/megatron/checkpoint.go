@@ -24,6 +24,9 @@ type Checkpoint struct {
 	files map[Rank]*torchpt.File
 }
 
+// maxRanks bounds the files of a checkpoint.
+const maxRanks = 1 << 16
+
 // Chunk is the model part of one rank and one virtual stage.
 type Chunk struct {
 	Names   []string // tensors in order of storage
@@ -76,6 +79,9 @@ func (c *Checkpoint) open(path string, first *torchpt.File) error {
 		if n < 1 || n > 1<<16 {
 			return fmt.Errorf("open checkpoint %s: args give tp %d, pp %d, ep %d", path, c.TP, c.PP, c.EP)
 		}
+	}
+	if n := int64(c.TP) * int64(c.PP) * int64(c.EP); n > maxRanks {
+		return fmt.Errorf("open checkpoint %s: args give tp %d, pp %d, ep %d: %d ranks, more than the %d that are read", path, c.TP, c.PP, c.EP, n, maxRanks)
 	}
 	if v, ok := root.Get("iteration"); ok && c.Iteration == Release && filepath.Base(c.Folder) != "release" {
 		if n, ok := v.(int64); ok && n >= 0 {

@@ -3,6 +3,7 @@ package megatron
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func RankFolder(r Rank, pp, ep int) string {
 
 // locate finds the iteration folder of dir, which may be the folder itself.
 func locate(dir string) (folder string, iteration int, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, TrackerName))
+	text, err := tracker(dir)
 	switch {
 	case err == nil:
 		word := strings.TrimSpace(string(text))
@@ -67,6 +68,16 @@ func locate(dir string) (folder string, iteration int, err error) {
 		return dir, Release, nil
 	}
 	return "", 0, fmt.Errorf("open checkpoint %s: no %s and no mp_rank_* folders: %w", dir, TrackerName, fs.ErrNotExist)
+}
+
+// tracker reads the beginning of the tracker: a number or a word.
+func tracker(dir string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(dir, TrackerName))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 64))
 }
 
 // Is says whether dir looks like a Megatron checkpoint.

@@ -170,6 +170,7 @@ func TestDamagedDirectoriesAreRefused(t *testing.T) {
 		{"no version", "no checkpoint_version", root("args", space(args(1, 1, 1)))},
 		{"no model", "neither model nor model0", root("args", space(args(1, 1, 1)), "checkpoint_version", 3.0)},
 		{"a layout of nonsense", "args give tp 0, pp 1, ep 1", root("args", space(args(0, 1, 1)), "checkpoint_version", 3.0, "model", torchpt.NewDict())},
+		{"a layout of too many ranks", "4294967296 ranks, more than the 65536 that are read", root("args", space(args(1<<16, 1<<16, 1)), "checkpoint_version", 3.0, "model", torchpt.NewDict())},
 		{"ranks that are missing", "args say tp 4, pp 1, ep 1, but 3 rank files are missing: mp_rank_01, mp_rank_02, mp_rank_03", root("args", space(args(4, 1, 1)), "checkpoint_version", 3.0, "model", torchpt.NewDict())},
 	}
 	for _, tt := range tests {
@@ -202,4 +203,46 @@ func TestAnUnfinishedWriteIsInvisible(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// Whatever a tracker and the folders beside it are called, what is opened lies in the directory.
+func FuzzFolders(f *testing.F) {
+	f.Add("3", "iter_0000003", "mp_rank_00")
+	f.Add("release\n", "release", "mp_rank_00_000")
+	f.Add(" 12 ", "iter_0000012", "mp_rank_00_000_000")
+	f.Add("../x", "..", "mp_rank_0")
+	f.Add("99999999999999999999", "iter_1", "mp_rank_")
+	f.Add("+3", "iter_0000003", "mp_rank_00")
+	f.Fuzz(func(t *testing.T, tracker, folder, rank string) {
+		dir := t.TempDir()
+		plain := func(s string) bool {
+			return s != "" && filepath.IsLocal(s) && filepath.Base(s) == s && !strings.ContainsRune(s, 0)
+		}
+		if plain(folder) && plain(rank) && len(folder) < 100 && len(rank) < 100 {
+			inner := filepath.Join(dir, folder, rank)
+			if err := os.MkdirAll(inner, 0o700); err != nil {
+				t.Skip()
+			}
+			if err := os.WriteFile(filepath.Join(inner, FileName), nil, 0o600); err != nil {
+				t.Skip()
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, TrackerName), []byte(tracker), 0o600); err != nil {
+			t.Skip() // the folder has that name
+		}
+		Is(dir)
+		if _, err := Open(dir); err == nil {
+			t.Error("a checkpoint of empty files was opened")
+		}
+		path, iteration, err := locate(dir)
+		if err != nil {
+			return
+		}
+		if filepath.Dir(path) != dir || filepath.Base(path) != IterationFolder(iteration) {
+			t.Errorf("tracker %q leads to %s, iteration %d", tracker, path, iteration)
+		}
+		if file, err := rank0(path); err == nil && (filepath.Dir(filepath.Dir(file)) != path || !strings.HasPrefix(filepath.Base(filepath.Dir(file)), "mp_rank_00")) {
+			t.Errorf("rank 0 is %s", file)
+		}
+	})
 }

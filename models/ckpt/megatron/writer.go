@@ -150,7 +150,7 @@ func nested(root *torchpt.Dict, name string) (*torchpt.Dict, string) {
 			next, ok := d.Get(part)
 			if !ok {
 				made := torchpt.NewDict()
-				if i == len(path)-1 {
+				if i == len(path)-1 && !strings.Contains(rest, ".lora_") { // adapters are picked into a plain one
 					made = torchpt.NewOrderedDict()
 				}
 				d.Set(part, made)

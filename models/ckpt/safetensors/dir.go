@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/belay-ml/belay/models/ckpt"
 )
@@ -34,15 +36,10 @@ func OpenDir(dir string) (ckpt.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]bool{}
-	for _, file := range weights {
-		names[file] = true
+	files, err := Shards(dir, IndexName, weights)
+	if err != nil {
+		return nil, err
 	}
-	files := make([]string, 0, len(names))
-	for file := range names {
-		files = append(files, file)
-	}
-	slices.Sort(files)
 	var parts []ckpt.Source
 	closeAll := func() {
 		for _, p := range parts {
@@ -71,6 +68,21 @@ func OpenDir(dir string) (ckpt.Source, error) {
 	return joined, nil
 }
 
+// Shards lists the files of an index, which must all be there.
+func Shards(dir, index string, weights map[string]string) ([]string, error) {
+	files := slices.Compact(slices.Sorted(maps.Values(weights)))
+	var missing []string
+	for _, file := range files {
+		if _, err := os.Stat(filepath.Join(dir, file)); errors.Is(err, fs.ErrNotExist) {
+			missing = append(missing, file)
+		}
+	}
+	if len(missing) > 0 { // no fs.ErrNotExist: weights are there
+		return nil, fmt.Errorf("open %s: %d of its %d shards are missing: %s", filepath.Join(dir, index), len(missing), len(files), strings.Join(missing[:min(len(missing), 4)], ", "))
+	}
+	return files, nil
+}
+
 // ReadIndex reads the weight_map of a shard index: tensor name to file name. Every file name is local
 // to the index's directory. PyTorch's pytorch_model.bin.index.json has the same form.
 func ReadIndex(path string) (map[string]string, error) {
@@ -95,7 +107,7 @@ func ReadIndex(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("read shard index %s: no weight_map", path)
 	}
 	for name, file := range doc.WeightMap {
-		if !filepath.IsLocal(file) || filepath.Base(file) != file {
+		if !filepath.IsLocal(file) || filepath.Base(file) != file || file == "." {
 			return nil, fmt.Errorf("read shard index %s: tensor %q: file %q is not a plain name in this directory", path, name, file)
 		}
 	}

@@ -3,6 +3,7 @@ package safetensors
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,6 +211,41 @@ func FuzzHeader(f *testing.F) {
 		}
 		if at != n {
 			t.Fatalf("entries cover %d of %d bytes", at, n)
+		}
+	})
+}
+
+// An index names plain files of its directory or is refused; a directory opens only when all of them are there.
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte(`{"metadata":{"total_size":8},"weight_map":{"a":"model.safetensors"}}`))
+	f.Add([]byte(`{"weight_map":{"a":"../x","b":"/etc/passwd","":"."}}`))
+	f.Add([]byte(`{"weight_map":{"b":"model.safetensors"}}`))
+	f.Add([]byte(`{"weight_map":{"a":"."}}`))
+	f.Add([]byte(`{"weight_map":[]}`))
+	f.Add([]byte(`{"weight_map":{"a":null}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		dir := t.TempDir()
+		data := file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)
+		if err := errors.Join(os.WriteFile(filepath.Join(dir, SingleName), data, 0o600), os.WriteFile(filepath.Join(dir, IndexName), text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		weights, err := ReadIndex(filepath.Join(dir, IndexName))
+		if err == nil && len(weights) == 0 {
+			t.Error("an index of nothing was accepted")
+		}
+		local := true
+		for name, file := range weights {
+			if filepath.Join(dir, file) == dir || filepath.Dir(filepath.Join(dir, file)) != dir {
+				t.Errorf("tensor %q lies in %q", name, file)
+			}
+			local = local && name == "a" && file == SingleName
+		}
+		src, err := OpenDir(dir)
+		if (err == nil) != (len(weights) > 0 && local) {
+			t.Errorf("index %v: %v", weights, err)
+		}
+		if err == nil {
+			src.Close()
 		}
 	})
 }
