@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ManifestName is the file beside the indexes that says what they are.
@@ -115,4 +116,48 @@ func ReadManifest(dir string) (Manifest, error) {
 		return m, fmt.Errorf("read manifest: %s: %w", filepath.Join(dir, ManifestName), err)
 	}
 	return m, nil
+}
+
+// Found is what a folder of token indexes offers to a trainer.
+type Found struct {
+	// Instruction is the prefix for OpenInstructions, "" when the folder holds running text only.
+	Instruction string
+	// Text are the prefixes of indexes of running text, for Open.
+	Text []string
+}
+
+// Find looks for token indexes in a folder, or takes path as a prefix.
+func Find(path string) (Found, error) {
+	var f Found
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		prefix := strings.TrimSuffix(strings.TrimSuffix(path, ".idx"), ".bin")
+		switch {
+		case Exists(FieldPrefix(prefix, FieldInputIDs)):
+			f.Instruction = prefix
+		case Exists(prefix):
+			f.Text = []string{prefix}
+		default:
+			return f, fmt.Errorf("find token index: nothing at %s (looked for %s.idx and %s.idx)", path, filepath.Base(prefix), filepath.Base(FieldPrefix(prefix, FieldInputIDs)))
+		}
+		return f, nil
+	}
+	all, err := Prefixes(path, "")
+	if err != nil {
+		return f, err
+	}
+	for _, p := range all {
+		if stem, ok := strings.CutSuffix(p, FieldPrefix("", FieldInputIDs)); ok && !strings.HasSuffix(stem, "_packed_chosen") {
+			if f.Instruction != "" {
+				return f, fmt.Errorf("find token index: %s holds two sets of instruction data, %s and %s: name one by its prefix", path, filepath.Base(f.Instruction), filepath.Base(stem))
+			}
+			f.Instruction = stem
+		} else if !strings.Contains(filepath.Base(p), "_packed_") {
+			f.Text = append(f.Text, p)
+		}
+	}
+	if f.Instruction == "" && len(f.Text) == 0 {
+		return f, fmt.Errorf("find token index: no .bin/.idx pair in %s", path)
+	}
+	return f, nil
 }
