@@ -2,13 +2,17 @@ package convert
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/belay-ml/belay/models/ckpt/megatron"
 	"github.com/belay-ml/belay/testdata/python"
+	"github.com/google/go-cmp/cmp"
 )
 
 // Models of transformers' own classes go to ranks and back; transformers loads them without a word of missing or unknown
@@ -48,5 +52,61 @@ func TestTransformersComputesTheSameAfterTheWayThroughRanks(t *testing.T) {
 	})
 	for line := range strings.Lines(python.Run(t, torch, text("same.py"), append([]string{dir, back}, names...)...)) {
 		t.Error(strings.TrimSpace(line))
+	}
+}
+
+// Names and shapes of one rank are those of megatron-core's own models.
+func TestMegatronCoreNamesItsParametersAsTheCheckpointsDo(t *testing.T) {
+	t.Parallel()
+	core := python.With(t, "torch", "megatron")
+	reg, err := Families("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(filepath.Join("testdata", "client", "names.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"llama2", "mixtral"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, err := reg.Named(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := tinyConfig(t, f, false)
+			cfg.QKVBias, cfg.OutBias, cfg.MLPBias, cfg.TieEmbeddings = false, false, false, false
+			dir := filepath.Join(t.TempDir(), "ranks")
+			if _, err := Write(context.Background(), randomModel(t, f, cfg, 1), cfg, dir, WriteOptions{To: Mcore, Family: name}); err != nil {
+				t.Fatal(err)
+			}
+			ffn := cfg.FFN
+			if cfg.MoE.Experts > 0 {
+				ffn = cfg.MoE.FFN
+			}
+			var args []string
+			for _, n := range []int{cfg.NumLayers, cfg.Hidden, ffn, cfg.NumHeads, cfg.NumKVHeads, cfg.HeadDim, cfg.Vocab, cfg.MoE.Experts} {
+				args = append(args, strconv.Itoa(n))
+			}
+			want := strings.Split(strings.TrimSpace(python.Run(t, core, string(program), args...)), "\n")
+			c, err := megatron.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			chunk, err := c.Chunk(megatron.Rank{}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var have []string
+			for _, n := range chunk.Names {
+				have = append(have, n+" "+strings.Trim(fmt.Sprint(chunk.Tensors[n].Shape), "[]"))
+			}
+			slices.Sort(want)
+			slices.Sort(have)
+			if d := cmp.Diff(want, have); d != "" {
+				t.Errorf("megatron-core against the checkpoint (-want +have):\n%s", d)
+			}
+		})
 	}
 }
