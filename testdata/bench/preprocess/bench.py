@@ -7,7 +7,8 @@
 Pretraining text: one document a line, out of the texts of testdata/bench/tok (English, Chinese, code), repeated to --mb. Alpaca:
 records put together of paragraphs of the same texts, template qwen, packed to 4096. Raw is `encode` over what the stage hands its
 tokenizer. Figures are MB of that text a second: CPU time (user and system, whole process, start and loading of the tokenizer
-taken off) and wall time. The parts take turns; medians are shown. With --rss only the peak memory of one run over --mb is told.
+taken off) and wall time. With 1 worker, reading and writing have the second core to themselves, so 2 workers on 2 cores cannot be
+twice as fast; the last figure compares them with 1 worker that has 1 core. The parts take turns; medians are shown. With --rss only the peak memory of one run over --mb is told.
 """
 import argparse, importlib.util, json, os, random, resource, shutil, statistics, subprocess, sys, time
 
@@ -46,10 +47,12 @@ def inputs(shared, work, mb):
     return jobs
 
 
-def run(cmd, env=None):
-    """wall and CPU seconds, and peak memory in MB, of a process."""
+def run(cmd, env=None, cores=None):
+    """wall and CPU seconds, and peak memory in MB, of a process, on some cores only if they are given."""
+    os.sync()  # what the one before wrote is no load of this one
     start = time.monotonic()
-    p = subprocess.Popen(cmd, env=os.environ | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p = subprocess.Popen(cmd, env=os.environ | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None)
     out, err = p.stdout.read(), p.stderr.read()
     _, status, u = os.wait4(p.pid, 0)
     if status: sys.exit(err.decode()[-2000:])
@@ -67,11 +70,11 @@ def main():
     empty = o.work + "/one.jsonl"
     open(empty, "w").write('{"text":"a","instruction":"a","input":"","output":"b"}\n')
 
-    def stage(name, job, tok, workers, file):
+    def stage(name, job, tok, workers, file, cores=None):
         out = o.work + "/out"
         shutil.rmtree(out, ignore_errors=True)
         # Its own start with a one-line file is taken off: it is the loading of the tokenizer.
-        return run([o.belay, "stage", "preprocess", "-q", "--with", "input=" + file, "--with", "tokenizer=" + tok, "--with", f"workers={workers}", "--out", out] + job["args"])[:3]
+        return run([o.belay, "stage", "preprocess", "-q", "--with", "input=" + file, "--with", "tokenizer=" + tok, "--with", f"workers={workers}", "--out", out] + job["args"], cores=cores)[:3]
 
     for tok in o.tokenizer.split(","):
         path = os.path.join(o.shared, "goldens", "tokenizers_real", tok)
@@ -80,17 +83,19 @@ def main():
             if o.rss:
                 print(f"{tok} {name}: {os.path.getsize(file) / 1e6:.0f} MB of jsonl, peak memory {stage(name, job, path, 2, file)[2]:.0f} MB", flush=True)
                 continue
-            raw, one, two, base = [], [], [], []
+            raw, one, two, base, single = [], [], [], [], []
             for _ in range(o.reps):
                 raw.append(json.loads(run([o.encode, path, f"{o.work}/{name}.raw", "1"], {"GOMAXPROCS": "1"})[3])["seconds"][0])
                 base.append(stage(name, job, path, 1, empty))
                 one.append(stage(name, job, path, 1, file))
                 two.append(stage(name, job, path, 2, file))
+                single.append(stage(name, job, path, 1, file, {0}))
             med = lambda rows, i: statistics.median(r[i] for r in rows)
             r = statistics.median(raw)
+            alone = med(single, 0) - med(base, 0)
             cpu, wall, wall2 = med(one, 1) - med(base, 1), med(one, 0) - med(base, 0), med(two, 0) - med(base, 0)
             print(f"{tok:8} {name:9} {job['mb']:6.1f} MB  raw {job['mb'] / r:5.1f} MB/s  1 worker: wall {job['mb'] / wall:5.1f} = {r / wall * 100:3.0f} %, "
-                  f"cpu {job['mb'] / cpu:5.1f} = {r / cpu * 100:3.0f} %  2 workers: wall {job['mb'] / wall2:5.1f} = {wall / wall2:.2f} times  peak {med(two, 2):.0f} MB", flush=True)
+                  f"cpu {job['mb'] / cpu:5.1f} = {r / cpu * 100:3.0f} %  2 workers: wall {job['mb'] / wall2:5.1f} = {wall / wall2:.2f} times, {alone / wall2:.2f} times 1 worker on 1 core  peak {med(two, 2):.0f} MB", flush=True)
 
 
 if __name__ == "__main__":
