@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/belay-ml/belay/dsl/workspace"
 	"github.com/belay-ml/belay/engine"
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/engine/secret"
@@ -27,6 +30,9 @@ const (
 
 // salt puts digests of the secrets that belay.yaml calls keyed into a graph. It reads the values of those alone.
 func (s *secrets) salt(ctx context.Context, g *engine.Graph) error {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(s.space.Secrets)), func(from workspace.Secret) bool { return from.Keyed }) {
+		return nil // most workspaces: a graph may have ten thousand nodes
+	}
 	var salt []byte
 	digest := func(name string) (string, error) {
 		if !s.space.Secrets[name].Keyed {

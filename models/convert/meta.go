@@ -23,15 +23,6 @@ const (
 	GGUF   Format = "gguf" // read only
 )
 
-// ParseFormat reads a format's name.
-func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case HF, Legacy, Mcore:
-		return f, nil
-	}
-	return "", fmt.Errorf("format %q: want hf, legacy or mcore", s)
-}
-
 // Meta is what a checkpoint says about itself beside its tensors.
 type Meta struct {
 	Config      hfconfig.Config // Family is set

@@ -294,6 +294,14 @@ func moduleName(r family.Rule) string {
 	return module[strings.LastIndexByte(module, '.')+1:]
 }
 
+// adapterRules are the rules whose modules canonical adapters belong to.
+func adapterRules(f *family.Family) []family.Rule {
+	if f.Mcore != nil {
+		return f.Mcore.Rules
+	}
+	return f.Legacy.Rules
+}
+
 func rulesOf(f *family.Family, kind Format) *family.Format {
 	switch kind {
 	case Legacy:

@@ -108,13 +108,9 @@ func (r *peftReader) read() (ckpt.Source, LoRA, error) {
 // modules lists the canonical adapters that have weights in the folder, with their parts, and Megatron-Core's names for
 // their modules.
 func (r *peftReader) modules() (map[string][]half, []string, error) {
-	format := rulesOf(r.meta.fam, Mcore)
-	if format == nil {
-		format = rulesOf(r.meta.fam, Legacy)
-	}
 	out := map[string][]half{}
 	var targets []string
-	for _, rule := range format.Rules {
+	for _, rule := range adapterRules(r.meta.fam) {
 		if rule.Adapter == "" {
 			continue
 		}

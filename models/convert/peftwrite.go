@@ -105,14 +105,10 @@ func peftModules(src ckpt.Source, meta Meta) ([]adapterOf, error) {
 	for _, i := range src.List() {
 		infos[i.Name] = i
 	}
-	format := rulesOf(meta.fam, Mcore)
-	if format == nil {
-		format = rulesOf(meta.fam, Legacy)
-	}
 	model := newModel(meta.fam, meta.Config, false)
 	var out []adapterOf
 	for l := range meta.Config.NumLayers {
-		for _, rule := range format.Rules {
+		for _, rule := range adapterRules(meta.fam) {
 			in, ok := infos[at(rule.Adapter, l, -1)+loraA]
 			if rule.Adapter == "" || !ok || !model.holds(rule, l) {
 				continue

@@ -250,7 +250,7 @@ func TestADateIsToldOnlyWhenItIsGiven(t *testing.T) {
 func TestATokenThatReachesIntoAnAnswerIsLearned(t *testing.T) {
 	t.Parallel()
 	tk := newLetters()
-	tk.special = append(tk.special, "t]y", "</s>[")
+	tk.Added = append(tk.Added, "t]y", "</s>[")
 	ids, learned, err := Tokens(tk, "[user]hi[assistant]yo</s>[user]ok", []jinja.Span{{Start: 19, End: 25}})
 	if err != nil {
 		t.Fatal(err)

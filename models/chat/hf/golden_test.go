@@ -51,7 +51,7 @@ func TestGoldenMasksHoldTheAssistantsWords(t *testing.T) {
 				t.Fatal(err)
 			}
 			special := newLetters()
-			special.special = append(special.special, regexp.MustCompile(`<[|｜][^<>|｜]+[|｜]>`).FindAllString(string(source), -1)...)
+			special.Added = append(special.Added, regexp.MustCompile(`<[|｜][^<>|｜]+[|｜]>`).FindAllString(string(source), -1)...)
 			r.findEnd(special)
 			cases, _ := file.Get("cases")
 			for _, e := range cases.([]any) {

@@ -37,13 +37,19 @@ next:
 
 // Decode joins the tokens.
 func (l Letters) Decode(ids []int32, skip bool) string {
-	var b strings.Builder
+	var b []byte
 	for _, id := range ids {
-		if !skip || id < 256 {
-			b.WriteString(l.Token(id))
-		}
+		b, _ = l.AppendBytes(b, id, skip)
 	}
-	return b.String()
+	return string(b)
+}
+
+// AppendBytes appends the bytes of a token.
+func (l Letters) AppendBytes(dst []byte, id int32, skip bool) ([]byte, bool) {
+	if !skip || id < 256 {
+		dst = append(dst, l.Token(id)...)
+	}
+	return dst, true
 }
 
 // Token is a byte or an added token.
