@@ -109,8 +109,9 @@ const (
 	bigFile   = 256 << 10
 )
 
-// seal makes the files below root read-only and puts them on disk, directories last.
-func seal(ctx context.Context, root string, entries []artifact.Entry) error {
+// seal makes the files below root read-only and puts them on disk, directories last. Files with names elsewhere get bytes
+// of their own, unless all of those are among the shared ones.
+func seal(ctx context.Context, root string, entries []artifact.Entry, shared names) error {
 	files := slices.DeleteFunc(slices.Clone(entries), func(e artifact.Entry) bool {
 		return e.Mode != artifact.Regular && e.Mode != artifact.Executable
 	})
@@ -118,7 +119,8 @@ func seal(ctx context.Context, root string, entries []artifact.Entry) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
 	for _, e := range files {
-		g.Go(func() error { return sealFile(gctx, e, together && e.Size < bigFile) })
+		alone := e.Names == 1+len(shared[fileOf(e.Stat)])
+		g.Go(func() error { return sealFile(gctx, e, alone, together && e.Size < bigFile) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -150,12 +152,13 @@ func seal(ctx context.Context, root string, entries []artifact.Entry) error {
 	return nil
 }
 
-// sealFile makes one file read-only and, unless that is left to whoever calls it, puts it on disk.
-func sealFile(ctx context.Context, e artifact.Entry, synced bool) error {
+// sealFile makes one file read-only, with bytes of its own unless it is alone already, and puts it on disk unless that is
+// left to whoever calls it.
+func sealFile(ctx context.Context, e artifact.Entry, alone, synced bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if e.Names > 1 {
+	if !alone {
 		if err := unshare(ctx, e.Abs); err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func (s *Store) importResult(ctx context.Context, m *artifact.Manifest, fetch fu
 			known[f.Path] = f.Digest
 		}
 	}
-	tree, err := s.sealAndHash(ctx, filepath.Join(pub, "files"), known)
+	tree, err := s.sealAndHash(ctx, filepath.Join(pub, "files"), "", known)
 	if err != nil {
 		return nil, err
 	}

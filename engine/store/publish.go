@@ -31,7 +31,7 @@ func (s *Store) Publish(ctx context.Context, sc *Scratch, ports []artifact.Port,
 }
 
 func (s *Store) publish(ctx context.Context, sc *Scratch, ports []artifact.Port, known map[string]artifact.Digest, m artifact.Manifest) (*Record, error) {
-	tree, err := s.sealAndHash(ctx, sc.Out, known)
+	tree, err := s.sealAndHash(ctx, sc.Out, sc.Work, known)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,9 @@ func (s *Store) record(m *artifact.Manifest, text []byte) error {
 	return nil
 }
 
-func (s *Store) sealAndHash(ctx context.Context, root string, known map[string]artifact.Digest) (*artifact.Tree, error) {
+// sealAndHash makes what lies below root a finished tree. work, unless it is "", is a directory whose names for files of the
+// tree are given up: what they had in common is the tree's alone from then on.
+func (s *Store) sealAndHash(ctx context.Context, root, work string, known map[string]artifact.Digest) (*artifact.Tree, error) {
 	entries, _, err := artifact.Walk(root, artifact.RefuseOutside)
 	if err != nil {
 		return nil, fault.Wrap(fault.Data, err)
@@ -93,7 +95,11 @@ func (s *Store) sealAndHash(ctx context.Context, root string, known map[string]a
 				WithHint("give the file another name: manifests hold names as text")
 		}
 	}
-	if err := seal(ctx, root, entries); err != nil {
+	shared, err := namesIn(work, entries)
+	if err != nil {
+		return nil, err
+	}
+	if err := seal(ctx, root, entries, shared); err != nil {
 		return nil, err
 	}
 	s.at("sealed")
@@ -110,6 +116,9 @@ func (s *Store) sealAndHash(ctx context.Context, root string, known map[string]a
 		}
 	}
 	if err := artifact.HashEntries(ctx, entries, cache); err != nil {
+		return nil, err
+	}
+	if err := shared.giveUp(entries, cache); err != nil {
 		return nil, err
 	}
 	files := make([]artifact.File, len(entries))

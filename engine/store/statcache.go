@@ -56,6 +56,14 @@ func (c sealed) Remember(st artifact.Stat, d artifact.Digest, seen time.Time) {
 	c.remember(st, d, seen, margin)
 }
 
+// moved makes the digest of a state that of the one to which it has changed because a name of the file was removed. Nothing
+// was written between the two when time and size of the content are the same.
+func (c sealed) moved(from, to artifact.Stat) {
+	if d, ok := c.Digest(from); ok && !c.guess && from.Mtime == to.Mtime && from.Size == to.Size {
+		c.put(to, d)
+	}
+}
+
 // Digest is the digest of a file state, if it is known.
 func (c *statCache) Digest(st artifact.Stat) (artifact.Digest, bool) {
 	c.mu.Lock()
@@ -72,9 +80,12 @@ func (c *statCache) Digest(st artifact.Stat) (artifact.Digest, bool) {
 }
 
 func (c *statCache) remember(st artifact.Stat, d artifact.Digest, seen time.Time, margin time.Duration) {
-	if max(st.Mtime, st.Ctime) >= seen.Add(-margin).UnixNano() {
-		return
+	if max(st.Mtime, st.Ctime) < seen.Add(-margin).UnixNano() {
+		c.put(st, d)
 	}
+}
+
+func (c *statCache) put(st artifact.Stat, d artifact.Digest) {
 	var sum [32]byte
 	if n, err := hex.Decode(sum[:], []byte(d)); err != nil || n != len(sum) {
 		return

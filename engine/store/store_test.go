@@ -195,6 +195,48 @@ func TestAFileWithSeveralNamesIsCopied(t *testing.T) {
 	}
 }
 
+func TestWhatAStageKeepsInItsWorkIsGivenUpNotCopied(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir(), nil)
+	sc, err := s.Scratch(keyOf("k"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, out := filepath.Join(sc.Work, "kept"), filepath.Join(sc.Out, "out")
+	if err := os.WriteFile(kept, []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(kept, out); err != nil {
+		t.Skip(err)
+	}
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(out, old, old); err != nil {
+		t.Fatal(err)
+	}
+	before, err := artifact.StatFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.sealAndHash(ctx, sc.Out, sc.Work, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(kept); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the working directory still has the file: %v", err)
+	}
+	after, err := artifact.StatFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Ino != before.Ino {
+		t.Error("the file was copied")
+	}
+	sealed{s.stat}.put(before, artifact.HashText("1"))
+	sealed{s.stat}.moved(before, after)
+	if d, ok := s.stat.Digest(after); !ok || d != artifact.HashText("1") {
+		t.Errorf("the digest of the file is %q, %v", d, ok)
+	}
+}
+
 func TestDigestsKnownFromWritingAreUsed(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), nil)
