@@ -48,7 +48,7 @@ func (r *render) fromData(t tok.Tokenizer) ([]show.Sample, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Data, err)
 	}
-	doc, err := h.Encode(found)
+	doc, err := h.Encode(found, nil)
 	if err != nil {
 		return nil, fault.Wrap(fault.Data, err)
 	}

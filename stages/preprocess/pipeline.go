@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,8 +21,6 @@ import (
 const (
 	batchRecords = 256
 	batchBytes   = 128 << 10
-	// decoding is how many workers one goroutine takes records apart for: it is several times as fast.
-	decoding = 4
 	// columnsBy is the number of records by which every needed column must have shown up.
 	columnsBy = 1000
 	// maxExamples is how many reasons are told with an example.
@@ -35,6 +34,7 @@ type batch struct {
 	read  int64 // bytes of all files read so far
 
 	done    chan struct{} // closed when what follows is filled in
+	memory  *handler.Memory
 	results []result
 	columns [][]string // by source, seen in these records, in order
 	err     error      // after the results
@@ -57,6 +57,8 @@ type pipeline struct {
 	tolerance *tolerance
 	// examples are the first records left out, by reason.
 	examples map[string]string
+	// idle is memory of batches that are collected.
+	idle sync.Pool // of *handler.Memory
 	// seen are the columns of each source, once it is read.
 	seen [][]string
 	// from is what an earlier attempt has collected: nothing for a new one.
@@ -76,19 +78,17 @@ type collected struct {
 	Examples map[string]string `json:"examples"`
 }
 
-// run works until the input ends: a reader, a few that take records apart, workers that encode them, a collector. The
-// reader owns the first and the last channel: order keeps the batches in line for the collector, which waits for each to
-// be done.
+// run works until the input ends: a reader, workers that take records apart and encode them, a collector. The reader owns
+// both channels: order keeps the batches in line for the collector, which waits for each to be done.
 func (p *pipeline) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	raw, jobs := make(chan *batch, p.workers), make(chan *batch, p.workers)
-	order := make(chan *batch, 3*p.workers)
+	jobs, order := make(chan *batch, p.workers), make(chan *batch, 3*p.workers)
 	g.Go(func() error {
 		defer close(order)
-		defer close(raw)
+		defer close(jobs)
 		return p.read(ctx, func(b *batch) error {
 			b.done = make(chan struct{})
-			for _, to := range []chan<- *batch{order, raw} {
+			for _, to := range []chan<- *batch{order, jobs} {
 				select {
 				case to <- b:
 				case <-ctx.Done():
@@ -98,31 +98,11 @@ func (p *pipeline) run(ctx context.Context) error {
 			return nil
 		})
 	})
-	g.Go(func() error {
-		defer close(jobs)
-		var decoders errgroup.Group
-		for range (p.workers + decoding - 1) / decoding {
-			decoders.Go(func() error {
-				for b := range raw {
-					if ctx.Err() == nil {
-						p.decode(b)
-					}
-					select {
-					case jobs <- b:
-					case <-ctx.Done():
-						return ctx.Err()
-					}
-				}
-				return nil
-			})
-		}
-		return decoders.Wait()
-	})
 	for range p.workers {
 		g.Go(func() error {
 			for b := range jobs {
 				if ctx.Err() == nil {
-					p.encode(b)
+					p.work(b)
 				}
 				close(b.done)
 			}
@@ -143,6 +123,8 @@ func (p *pipeline) run(ctx context.Context) error {
 			if err := c.take(b); err != nil {
 				return err
 			}
+			b.memory.Reset()
+			p.idle.Put(b.memory)
 		}
 		return c.end()
 	})
@@ -182,19 +164,26 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 	}
 }
 
-// decode takes the records of a batch apart.
-func (p *pipeline) decode(b *batch) {
+// work makes documents of the records of a batch. A record that must not fail ends it.
+func (p *pipeline) work(b *batch) {
+	if b.memory, _ = p.idle.Get().(*handler.Memory); b.memory == nil {
+		b.memory = &handler.Memory{}
+	}
 	b.columns = make([][]string, len(p.sources))
+	b.results = make([]result, 0, len(b.items))
 	for i := range b.items {
 		it := &b.items[i]
 		if it.err == nil {
 			it.err = p.takeApart(b, it)
 		}
-		if it.err != nil && p.tolerance == nil {
-			b.items = b.items[:i+1] // nothing behind it counts
-			return
+		doc, err := p.one(it, b.memory)
+		if err != nil && p.tolerance == nil {
+			b.err = fault.Wrap(fault.Data, err)
+			break
 		}
+		b.results = append(b.results, result{doc, it.place(), it.source, err})
 	}
+	b.items = nil
 }
 
 func (p *pipeline) takeApart(b *batch, it *item) (err error) {
@@ -224,30 +213,15 @@ func (p *pipeline) takeApart(b *batch, it *item) (err error) {
 	return nil
 }
 
-// encode does a worker's part of a batch. A record that must not fail ends it.
-func (p *pipeline) encode(b *batch) {
-	b.results = make([]result, 0, len(b.items))
-	for i := range b.items {
-		it := &b.items[i]
-		doc, err := p.one(it)
-		if err != nil && p.tolerance == nil {
-			b.err = fault.Wrap(fault.Data, err)
-			break
-		}
-		b.results = append(b.results, result{doc, it.place(), it.source, err})
-	}
-	b.items = nil
-}
-
 // one makes a document of a record.
-func (p *pipeline) one(it *item) (handler.Document, error) {
+func (p *pipeline) one(it *item, m *handler.Memory) (handler.Document, error) {
 	switch {
 	case it.err != nil:
 		return handler.Document{}, it.err
 	case it.left:
 		return handler.Document{Dropped: filtered}, nil
 	}
-	return p.sources[it.source].handler.Encode(it.decoded)
+	return p.sources[it.source].handler.Encode(it.decoded, m)
 }
 
 // filtered is the reason of what filter does not let through.

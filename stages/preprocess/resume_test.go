@@ -292,4 +292,4 @@ type counting struct{}
 func (counting) Fields() []string                               { return nil }
 func (counting) Columns() []string                              { return nil }
 func (counting) Optional() []string                             { return nil }
-func (counting) Encode(record.Record) (handler.Document, error) { return handler.Document{}, nil }
+func (counting) Encode(record.Record, *handler.Memory) (handler.Document, error) { return handler.Document{}, nil }

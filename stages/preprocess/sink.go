@@ -12,7 +12,7 @@ import (
 
 // sink writes documents in the order they come.
 type sink interface {
-	add(doc handler.Document) error
+	add(doc handler.Document) error // doc is the caller's again afterwards
 	// mark makes what was added safe on the disk, to go on from.
 	mark() (written, error)
 	// size is how many ids were written.

@@ -34,7 +34,7 @@ func (s *rc3Sink) mark() (written, error) {
 }
 
 func (s *rc3Sink) add(doc handler.Document) error {
-	s.rows = append(s.rows, doc)
+	s.rows = append(s.rows, doc.Clone())
 	if len(s.rows) < rc3Batch {
 		return nil
 	}

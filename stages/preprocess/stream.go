@@ -108,7 +108,7 @@ func (s *stream) aligned(it *item) bool {
 		}
 		it.raw = record.Raw{Place: it.raw.Place}
 	}
-	doc, err := s.handler.Encode(it.decoded)
+	doc, err := s.handler.Encode(it.decoded, nil)
 	return err != nil || doc.Dropped == ""
 }
 

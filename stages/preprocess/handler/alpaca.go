@@ -33,7 +33,9 @@ func (h alpaca) Columns() []string {
 	return h.columns.columns("prompt", "query", "response", "history", "system")
 }
 
-func (h alpaca) Encode(r record.Record) (Document, error) { return h.converse(r, h.read, h.encodeOne) }
+func (h alpaca) Encode(r record.Record, m *Memory) (Document, error) {
+	return h.converse(r, m, h.read, h.encodeOne)
+}
 
 func (h alpaca) read(r record.Record, c *conversation) (why string, err error) {
 	if why, err = h.columns.alpaca(r, c, h.Compat); err != nil || why != "" {

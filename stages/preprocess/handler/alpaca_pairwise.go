@@ -34,8 +34,8 @@ func (h alpacaPairwise) Columns() []string {
 	return h.columns.columns("prompt", "query", "chosen", "rejected", "history", "system")
 }
 
-func (h alpacaPairwise) Encode(r record.Record) (Document, error) {
-	return h.converse(r, h.read, h.encodePair)
+func (h alpacaPairwise) Encode(r record.Record, m *Memory) (Document, error) {
+	return h.converse(r, m, h.read, h.encodePair)
 }
 
 func (h alpacaPairwise) read(r record.Record, c *conversation) (why string, err error) {

@@ -22,7 +22,7 @@ type belle struct{ *encoder }
 func (belle) Fields() []string  { return instructionFields }
 func (belle) Columns() []string { return []string{"instruction", "output"} }
 
-func (h belle) Encode(r record.Record) (Document, error) {
+func (h belle) Encode(r record.Record, m *Memory) (Document, error) {
 	text, why, err := h.texts(r, h.Columns())
 	if err != nil || why != "" {
 		return Document{Dropped: why}, err
@@ -53,5 +53,5 @@ func (h belle) Encode(r record.Record) (Document, error) {
 	messages = append(messages, chat.Message{Role: chat.Assistant, Content: strings.TrimSpace(text[1])})
 	w.messages = messages
 	ids, n := h.headings(w, messages)
-	return h.sample(ids, learnAfter(ids, n)), nil
+	return h.sample(m, ids, learnAfter(ids, n)), nil
 }

@@ -53,9 +53,11 @@ func BenchmarkEncode(b *testing.B) {
 	b.Run("handler", func(b *testing.B) {
 		b.SetBytes(int64(size))
 		b.ReportAllocs()
+		var m handler.Memory
 		for b.Loop() {
+			m.Reset()
 			for _, r := range parsed {
-				if _, err := h.Encode(r); err != nil {
+				if _, err := h.Encode(r, &m); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -26,7 +26,8 @@ var emptyExchange = [3]chat.Message{{Role: chat.User}, {Role: chat.Assistant}, {
 
 // converse encodes what read makes of a record, unless that has a reason to leave it out.
 func (e *encoder) converse(
-	r record.Record, read func(record.Record, *conversation) (why string, err error), encode func(record.Record, *conversation, *work) (Document, error),
+	r record.Record, m *Memory, read func(record.Record, *conversation) (why string, err error),
+	encode func(record.Record, *Memory, *conversation, *work) (Document, error),
 ) (Document, error) {
 	w := e.take()
 	defer e.give(w)
@@ -38,11 +39,11 @@ func (e *encoder) converse(
 	case why != "":
 		return Document{Dropped: why}, nil
 	}
-	return encode(r, c, w)
+	return encode(r, m, c, w)
 }
 
 // encodeOne makes the training sample of a conversation.
-func (e *encoder) encodeOne(r record.Record, c *conversation, w *work) (Document, error) {
+func (e *encoder) encodeOne(r record.Record, m *Memory, c *conversation, w *work) (Document, error) {
 	messages := c.messages
 	if !c.valid(1) {
 		if !e.Compat {
@@ -55,7 +56,7 @@ func (e *encoder) encodeOne(r record.Record, c *conversation, w *work) (Document
 		return Document{}, fmt.Errorf("%s: %w", r.Place, err)
 	}
 	e.finish(d)
-	doc := e.sample(d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, e.Learn) })
+	doc := e.sample(m, d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, e.Learn) })
 	doc.Cut = d.Cut
 	return doc, nil
 }
@@ -68,7 +69,7 @@ func (e *encoder) finish(d *chat.Dialogue) {
 }
 
 // encodePair makes the chosen and the rejected sample; only the last answer of each is learned.
-func (e *encoder) encodePair(r record.Record, c *conversation, w *work) (Document, error) {
+func (e *encoder) encodePair(r record.Record, m *Memory, c *conversation, w *work) (Document, error) {
 	messages := c.messages
 	if !c.valid(2) {
 		if !e.Compat {
@@ -85,7 +86,7 @@ func (e *encoder) encodePair(r record.Record, c *conversation, w *work) (Documen
 			return doc, fmt.Errorf("%s: %w", r.Place, err)
 		}
 		e.finish(d)
-		ids, mask, labels := e.sequences(d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, chat.LastAnswer) })
+		ids, mask, labels := sequences(m, d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, chat.LastAnswer) })
 		doc.Sequences = append(doc.Sequences, [][]int32{ids}, [][]int32{mask}, [][]int32{labels})
 	}
 	return doc, nil

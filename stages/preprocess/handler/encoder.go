@@ -42,16 +42,10 @@ func (e *encoder) give(w *work) {
 	e.idle.Put(w)
 }
 
-// fields holds a document's slices in one piece.
-type fields struct {
-	fields    [3][][]int32
-	sequences [3][]int32
-}
-
 // sample is a document of one instruction sample: ids, mask, labels. ids are copied.
-func (e *encoder) sample(ids []int32, label func(dst []int32) []int32) Document {
-	f := &fields{}
-	f.sequences[0], f.sequences[1], f.sequences[2] = e.sequences(ids, label)
+func (e *encoder) sample(m *Memory, ids []int32, label func(dst []int32) []int32) Document {
+	f := m.fields()
+	f.sequences[0], f.sequences[1], f.sequences[2] = sequences(m, ids, label)
 	for i := range f.fields {
 		f.fields[i] = f.sequences[i : i+1 : i+1]
 	}
@@ -59,11 +53,8 @@ func (e *encoder) sample(ids []int32, label func(dst []int32) []int32) Document 
 }
 
 // sequences makes the three sequences of a sample; label appends the labels of ids.
-func (e *encoder) sequences(ids []int32, label func(dst []int32) []int32) (own, mask, labels []int32) {
-	n := len(ids)
-	all := make([]int32, 2*n)
-	own = append(all[:0:n], ids...)
-	return own, maskOf(n), label(all[n:n])
+func sequences(m *Memory, ids []int32, label func(dst []int32) []int32) (own, mask, labels []int32) {
+	return m.copy(ids), maskOf(len(ids)), label(m.room(len(ids)))
 }
 
 // maskOf is n ones.

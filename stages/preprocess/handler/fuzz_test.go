@@ -35,7 +35,7 @@ func FuzzEncode(f *testing.F) {
 			made[flags] = everyHandler(t, flags)
 		}
 		for _, h := range made[flags] {
-			doc, err := h.Encode(record.Record{Fields: o})
+			doc, err := h.Encode(record.Record{Fields: o}, nil)
 			if err != nil || doc.Dropped != "" {
 				continue
 			}

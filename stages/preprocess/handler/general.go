@@ -30,7 +30,7 @@ func (h general) Optional() []string {
 	return []string{"input"}
 }
 
-func (h general) Encode(r record.Record) (Document, error) {
+func (h general) Encode(r record.Record, m *Memory) (Document, error) {
 	text, why, err := h.texts(r, []string{"instruction", "input", "output"})
 	if err != nil || why != "" {
 		return Document{Dropped: why}, err
@@ -41,5 +41,5 @@ func (h general) Encode(r record.Record) (Document, error) {
 			return Document{Dropped: "no prompt"}, nil
 		}
 	}
-	return h.exchange(user, text[2]), nil
+	return h.exchange(user, text[2], m), nil
 }

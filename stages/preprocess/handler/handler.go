@@ -2,6 +2,7 @@ package handler
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/models/tok"
@@ -51,19 +52,32 @@ type Handler interface {
 	// Columns are the columns that the data must have, Optional those that are read where they are.
 	Columns() []string
 	Optional() []string
-	// Encode encodes one record. An error stops the run; a record that is left out says why in
+	// Encode encodes one record into m. An error stops the run; a record that is left out says why in
 	// Document.Dropped.
-	Encode(r record.Record) (Document, error)
+	Encode(r record.Record, m *Memory) (Document, error)
 }
 
 // Document is what one record became.
 type Document struct {
-	// Sequences holds, for each field, the document's sequences. Fields of one sample are equally long.
+	// Sequences holds, for each field, the document's sequences, until the Memory they lie in is used again. Fields of
+	// one sample are equally long.
 	Sequences [][][]int32
 	// Cut says that a sample was made shorter.
 	Cut bool
 	// Dropped is why there are none.
 	Dropped string
+}
+
+// Clone is the document in memory of its own.
+func (d Document) Clone() Document {
+	fields := make([][][]int32, len(d.Sequences))
+	for f, field := range d.Sequences {
+		for _, ids := range field {
+			fields[f] = append(fields[f], slices.Clone(ids))
+		}
+	}
+	d.Sequences = fields
+	return d
 }
 
 func dropped(format string, args ...any) Document {

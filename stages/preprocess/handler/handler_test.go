@@ -70,7 +70,7 @@ func parse(t testing.TB, text string) record.Record {
 func encode(t testing.TB, style, text string, o options) string {
 	t.Helper()
 	h := newHandler(t, style, o)
-	doc, err := h.Encode(parse(t, text))
+	doc, err := h.Encode(parse(t, text), nil)
 	switch {
 	case err != nil:
 		return "error: " + err.Error()
@@ -339,7 +339,7 @@ func TestAConversationIsCutByShareWithoutAnEnd(t *testing.T) {
 		if got := encode(t, "alpaca", record, o); got != c.want {
 			t.Errorf("limit %d: %q, want %q", c.limit, got, c.want)
 		}
-		doc, err := newHandler(t, "alpaca", o).Encode(parse(t, record))
+		doc, err := newHandler(t, "alpaca", o).Encode(parse(t, record), nil)
 		if err != nil || doc.Cut != (c.limit < 39) || len(doc.Sequences[0][0]) > c.limit {
 			t.Errorf("limit %d: cut %v, %d ids, error %v", c.limit, doc.Cut, len(doc.Sequences[0][0]), err)
 		}
@@ -438,12 +438,12 @@ func TestEveryHandlerIsFoundByBothNames(t *testing.T) {
 func TestDocumentsDoNotShareWhatMayChange(t *testing.T) {
 	t.Parallel()
 	h := newHandler(t, "alpaca", options{})
-	first, err := h.Encode(parse(t, `{"instruction": "a", "output": "b"}`))
+	first, err := h.Encode(parse(t, `{"instruction": "a", "output": "b"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := fmt.Sprint(first.Sequences)
-	second, err := h.Encode(parse(t, `{"instruction": "ccccccc", "output": "ddddddd"}`))
+	second, err := h.Encode(parse(t, `{"instruction": "ccccccc", "output": "ddddddd"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,26 +454,56 @@ func TestDocumentsDoNotShareWhatMayChange(t *testing.T) {
 	if after := fmt.Sprint(first.Sequences); after != before {
 		t.Errorf("%s became %s", before, after)
 	}
-	third, err := h.Encode(parse(t, `{"instruction": "ccccccccc", "output": "ddddddddddd"}`))
+	third, err := h.Encode(parse(t, `{"instruction": "ccccccccc", "output": "ddddddddddd"}`), nil)
 	if err != nil || slices.Contains(third.Sequences[1][0], 99) {
 		t.Errorf("mask %v, error %v", third.Sequences[1][0], err)
 	}
 }
 
-func TestEncodingAllocatesTheDocumentOnly(t *testing.T) {
+func TestDocumentsInOneMemoryDoNotTouchEachOther(t *testing.T) {
+	t.Parallel()
+	h := newHandler(t, "alpaca", options{})
+	var m handler.Memory
+	for range 2 { // the second time in memory that was used
+		var docs []handler.Document
+		var want []string
+		for i := range 2000 { // more than a block
+			r := parse(t, fmt.Sprintf(`{"instruction": %q, "output": "b"}`, strings.Repeat("a", i%97+1)))
+			doc, err := h.Encode(r, &m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone, err := h.Encode(r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			docs, want = append(docs, doc), append(want, fmt.Sprint(alone.Sequences))
+		}
+		for i, d := range docs {
+			if got := fmt.Sprint(d.Sequences); got != want[i] {
+				t.Fatalf("document %d is %s, want %s", i, got, want[i])
+			}
+		}
+		m.Reset()
+	}
+}
+
+func TestEncodingIntoAMemoryAllocatesNothing(t *testing.T) {
 	if raced {
 		t.Skip("the race detector makes pools forget")
 	}
 	h := newHandler(t, "sharegpt", options{template: "qwen"})
 	r := parse(t, `{"conversations": [{"from": "human", "value": "a question"}, {"from": "gpt", "value": "an answer"}]}`)
+	var m handler.Memory
 	encode := func() {
-		if _, err := h.Encode(r); err != nil {
+		m.Reset()
+		if _, err := h.Encode(r, &m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	encode()
-	if n := testing.AllocsPerRun(200, encode); n > 3 {
-		t.Errorf("%v allocations a record, want the slices and their headers", n)
+	if n := testing.AllocsPerRun(200, encode); n > 0 {
+		t.Errorf("%v allocations a record", n)
 	}
 }
 

@@ -60,12 +60,12 @@ func learnAfter(ids []int32, n int) func(dst []int32) []int32 {
 }
 
 // exchange is the sample of one question and answer under headings.
-func (e *encoder) exchange(user, answer string) Document {
+func (e *encoder) exchange(user, answer string, m *Memory) Document {
 	w := e.take()
 	defer e.give(w)
 	w.messages = append(w.messages[:0], chat.Message{Role: chat.User, Content: user}, chat.Message{Role: chat.Assistant, Content: answer})
 	ids, n := e.headings(w, w.messages)
-	return e.sample(ids, learnAfter(ids, n))
+	return e.sample(m, ids, learnAfter(ids, n))
 }
 
 // texts reads columns, of which the last is the answer. The reference stops at null.

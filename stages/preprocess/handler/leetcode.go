@@ -23,11 +23,11 @@ func (leetcode) Columns() []string {
 	return []string{"code_with_problem", "explanation_only", "code_only"}
 }
 
-func (h leetcode) Encode(r record.Record) (Document, error) {
+func (h leetcode) Encode(r record.Record, m *Memory) (Document, error) {
 	text, why, err := h.texts(r, h.Columns())
 	if err != nil || why != "" {
 		return Document{Dropped: why}, err
 	}
 	problem, _, _ := strings.Cut(text[0], "```")
-	return h.exchange(strings.TrimSpace(problem), text[2]+"\n"+text[1]), nil
+	return h.exchange(strings.TrimSpace(problem), text[2]+"\n"+text[1], m), nil
 }

@@ -2,7 +2,6 @@ package handler
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/models/chat"
@@ -72,7 +71,7 @@ type moss struct{ *encoder }
 func (moss) Fields() []string  { return instructionFields }
 func (moss) Columns() []string { return []string{"chat"} }
 
-func (h moss) Encode(r record.Record) (Document, error) {
+func (h moss) Encode(r record.Record, m *Memory) (Document, error) {
 	all, err := rounds(r)
 	if err != nil {
 		return Document{}, err
@@ -86,7 +85,7 @@ func (h moss) Encode(r record.Record) (Document, error) {
 	for _, round := range all {
 		w.messages = append(w.messages, chat.Message{Role: chat.User, Content: round[0]}, chat.Message{Role: chat.Assistant, Content: round[1]})
 		ids, n := h.headings(w, w.messages)
-		own, mask, labels := h.sequences(ids, learnAfter(ids, n))
+		own, mask, labels := sequences(m, ids, learnAfter(ids, n))
 		for i, s := range [][]int32{own, mask, labels} {
 			doc.Sequences[i] = append(doc.Sequences[i], s)
 		}
@@ -105,7 +104,7 @@ const (
 func (mossMultiTurn) Fields() []string  { return instructionFields }
 func (mossMultiTurn) Columns() []string { return []string{"chat"} }
 
-func (h mossMultiTurn) Encode(r record.Record) (Document, error) {
+func (h mossMultiTurn) Encode(r record.Record, m *Memory) (Document, error) {
 	all, err := rounds(r)
 	if err != nil {
 		return Document{}, err
@@ -135,7 +134,7 @@ func (h mossMultiTurn) Encode(r record.Record) (Document, error) {
 	ids, labels = append(ids, h.EOD), append(labels, h.EOD)
 	w.ids, w.more = ids, labels
 	doc := Document{Sequences: make([][][]int32, 3)}
-	for i, s := range [][]int32{slices.Clone(ids), maskOf(len(ids)), slices.Clone(labels)} {
+	for i, s := range [][]int32{m.copy(ids), maskOf(len(ids)), m.copy(labels)} {
 		doc.Sequences[i] = [][]int32{s}
 	}
 	return doc, nil

@@ -2,7 +2,6 @@ package handler
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/belay-ml/belay/stages/preprocess/record"
 )
@@ -22,7 +21,7 @@ type pretrain struct{ *encoder }
 func (h pretrain) Fields() []string  { return h.Keys }
 func (h pretrain) Columns() []string { return h.Keys }
 
-func (h pretrain) Encode(r record.Record) (Document, error) {
+func (h pretrain) Encode(r record.Record, m *Memory) (Document, error) {
 	doc := Document{Sequences: make([][][]int32, len(h.Keys))}
 	some := false
 	for i, key := range h.Keys {
@@ -33,7 +32,7 @@ func (h pretrain) Encode(r record.Record) (Document, error) {
 		case !ok && h.Compat:
 			return doc, fmt.Errorf("%s: %q is null, and the reference stops there: leave compat out to pass over such records", r.Place, key)
 		case text != "":
-			doc.Sequences[i] = h.encode(text)
+			doc.Sequences[i] = h.encode(text, m)
 			some = some || len(doc.Sequences[i]) > 0 // blanks hold no sentence
 		}
 	}
@@ -44,7 +43,7 @@ func (h pretrain) Encode(r record.Record) (Document, error) {
 }
 
 // encode is a text's ids with the end of the document: one sequence, or one a sentence where it is to be split.
-func (e *encoder) encode(text string) [][]int32 {
+func (e *encoder) encode(text string, m *Memory) [][]int32 {
 	w := e.take()
 	defer e.give(w)
 	sentences := []string{text}
@@ -57,7 +56,7 @@ func (e *encoder) encode(text string) [][]int32 {
 		if i == len(sentences)-1 {
 			w.ids = e.end(w.ids)
 		}
-		out = append(out, slices.Clone(w.ids))
+		out = append(out, m.copy(w.ids))
 	}
 	return out
 }

@@ -41,8 +41,8 @@ func (h sharegpt) Fields() []string   { return instructionFields }
 func (h sharegpt) Optional() []string { return h.columns.optional() }
 func (h sharegpt) Columns() []string  { return h.columns.columns("messages", "system", "tools") }
 
-func (h sharegpt) Encode(r record.Record) (Document, error) {
-	return h.converse(r, h.whole, h.encodeOne)
+func (h sharegpt) Encode(r record.Record, m *Memory) (Document, error) {
+	return h.converse(r, m, h.whole, h.encodeOne)
 }
 
 // whole reads a conversation of which the last message is the answer.

@@ -28,8 +28,8 @@ func (h sharegptPairwise) Columns() []string {
 	return h.columns.columns("messages", "chosen", "rejected", "system", "tools")
 }
 
-func (h sharegptPairwise) Encode(r record.Record) (Document, error) {
-	return h.converse(r, h.pair, h.encodePair)
+func (h sharegptPairwise) Encode(r record.Record, m *Memory) (Document, error) {
+	return h.converse(r, m, h.pair, h.encodePair)
 }
 
 func (h sharegptPairwise) pair(r record.Record, c *conversation) (why string, err error) {

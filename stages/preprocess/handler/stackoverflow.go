@@ -25,11 +25,11 @@ type stackOverflow struct{ *encoder }
 func (stackOverflow) Fields() []string  { return []string{"text"} }
 func (stackOverflow) Columns() []string { return []string{"title", "question_body", "answer_body"} }
 
-func (h stackOverflow) Encode(r record.Record) (Document, error) {
+func (h stackOverflow) Encode(r record.Record, m *Memory) (Document, error) {
 	text, why, err := h.texts(r, h.Columns())
 	if err != nil || why != "" {
 		return Document{Dropped: why}, err
 	}
 	full := "In python, " + text[0] + "\n### Question:\n" + text[1] + "\n### Response:\n" + text[2] + "\n"
-	return Document{Sequences: [][][]int32{h.encode(full)}}, nil
+	return Document{Sequences: [][][]int32{h.encode(full, m)}}, nil
 }
