@@ -29,7 +29,8 @@ type Options struct {
 	DType      DType
 	Multimodal bool // each sequence has a mode byte
 	// Work, when it is given, is a directory in which what was written waits for Close and stays after it, under
-	// names that follow from the prefix, so that Resume can go on from a Mark.
+	// names that follow from the prefix, so that Resume can go on from a Mark. What Close writes is not synced then: such
+	// files are a stage's, and the store syncs them, all at once.
 	Work string
 }
 
@@ -265,7 +266,10 @@ func (w *Writer) Close() (err error) {
 	if err := w.writeIndex(idx); err != nil {
 		return fmt.Errorf("write %s.idx: %w", w.prefix, err)
 	}
-	if err := errors.Join(idx.Chmod(0o644), idx.Sync(), idx.Close(), w.ids.file.Chmod(0o644), w.ids.file.Sync()); err != nil {
+	if w.o.Work == "" {
+		err = errors.Join(idx.Sync(), w.ids.file.Sync())
+	}
+	if err := errors.Join(err, idx.Chmod(0o644), idx.Close(), w.ids.file.Chmod(0o644)); err != nil {
 		return fmt.Errorf("write %s: %w", w.prefix, err)
 	}
 	// The .idx comes last: it is what readers look for.

@@ -16,7 +16,7 @@ import (
 const (
 	checkpointFile = "checkpoint.json"
 	// checkpointEvery is how many ids are written between two checkpoints.
-	checkpointEvery = 8 << 20
+	checkpointEvery = 32 << 20
 )
 
 // checkpoint is how far a run has come. What it speaks of is on the disk before it is.
@@ -140,6 +140,9 @@ func (k *keeper) run(ctx context.Context, p *pipeline) error {
 		k.at.Stats.Dropped[filtered] += n
 	}
 	k.at.Complete = true
+	if k.saved == 0 && k.to.size() < k.every {
+		return nil // what is left to do takes less than to read it again
+	}
 	return k.save()
 }
 
@@ -149,6 +152,7 @@ func (k *keeper) save() (err error) {
 		return err
 	}
 	k.saved = k.to.size()
+	k.at.Stats.fold()
 	return k.at.save(k.work)
 }
 

@@ -289,7 +289,9 @@ func TestTheRecordsBeforeACheckpointAreNotEncodedAgain(t *testing.T) {
 // counting encodes nothing.
 type counting struct{}
 
-func (counting) Fields() []string                               { return nil }
-func (counting) Columns() []string                              { return nil }
-func (counting) Optional() []string                             { return nil }
-func (counting) Encode(record.Record, *handler.Memory) (handler.Document, error) { return handler.Document{}, nil }
+func (counting) Fields() []string   { return nil }
+func (counting) Columns() []string  { return nil }
+func (counting) Optional() []string { return nil }
+func (counting) Encode(record.Record, *handler.Memory) (handler.Document, error) {
+	return handler.Document{}, nil
+}

@@ -3,7 +3,6 @@ package preprocess
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/belay-ml/belay/engine/fault"
@@ -12,78 +11,59 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// packSink spools samples and writes them in packs when all are known. The spool is a pair of token
-// indexes, ids and labels, in the working directory, in which a document is a record.
+// packSink spools samples and writes them in packs when all are known.
 type packSink struct {
 	*target
 	compat bool
-	writers
-	opened []*corpus.Index
+	spool  *spool
 }
 
 func newPackSink(t *target, compat bool, from *written) (*packSink, error) {
-	w, err := t.open(t.work, []string{"spool_ids", "spool_labels"}, corpus.I32, from)
-	if err != nil {
-		return nil, fmt.Errorf("spool samples: %w", err)
-	}
-	return &packSink{target: t, compat: compat, writers: w}, nil
+	s, err := newSpool(t, from)
+	return &packSink{target: t, compat: compat, spool: s}, err
 }
 
-func (s *packSink) abort() {
-	s.writers.abort()
-	for _, x := range s.opened {
-		x.Close()
-	}
-	s.opened = nil
-}
+func (s *packSink) size() int64            { return s.spool.size }
+func (s *packSink) mark() (written, error) { return s.spool.mark() }
+func (s *packSink) abort()                 { s.spool.abort() }
 
 func (s *packSink) add(doc handler.Document) error {
-	row := s.all[0].Documents()
 	if s.compat || s.fit(doc) {
 		for k, ids := range doc.Sequences[0] {
-			if err := s.spool(row, ids, doc.Sequences[2][k]); err != nil {
+			if err := s.addSample(ids, doc.Sequences[2][k]); err != nil {
 				return err
 			}
 		}
 	}
-	for _, w := range s.all {
-		w.EndDocument()
-	}
+	s.spool.endRecord()
 	return nil
 }
 
-// spool writes one sample of a record.
-func (s *packSink) spool(row int, ids, labels []int32) error {
+// addSample spools one sample of a record.
+func (s *packSink) addSample(ids, labels []int32) error {
 	if s.compat {
 		switch {
 		case len(ids) > s.limit:
 			s.stats.drop(fmt.Sprintf("longer than seq_length %d", s.limit))
 			return nil
 		case len(ids) == s.limit:
-			return fault.New(fault.Data, "pack record %d: a sample has exactly seq_length (%d) tokens, and the reference never ends on one", row+1, s.limit).
+			return fault.New(fault.Data, "pack record %d: a sample has exactly seq_length (%d) tokens, and the reference never ends on one", s.stats.Records, s.limit).
 				WithHint("leave compat out, or change seq_length")
 		}
 	}
-	s.stats.add(ids, labels)
-	for i, what := range [][]int32{ids, labels} {
-		if err := s.all[i].Add(what); err != nil {
-			return fmt.Errorf("spool samples: %w", err)
-		}
+	learned, err := s.spool.add(ids, labels)
+	if err != nil {
+		return err
 	}
+	s.stats.count(ids, learned)
+	s.stats.show(ids, labels)
 	return nil
 }
 
 func (s *packSink) close(ctx context.Context) (out []corpus.IndexSummary, err error) {
 	defer s.abort()
-	if _, err := s.writers.close(ctx); err != nil {
-		return nil, fmt.Errorf("spool samples: %w", err)
-	}
-	for _, name := range s.names {
-		x, err := corpus.Open(filepath.Join(s.work, name))
-		if err != nil {
-			return nil, fmt.Errorf("spool samples: %w", err)
-		}
-		s.opened = append(s.opened, x)
+	if err := s.spool.finish(ctx); err != nil {
+		return nil, err
 	}
 	groups, err := s.groups()
 	if err != nil {
@@ -108,7 +88,7 @@ func (s *packSink) close(ctx context.Context) (out []corpus.IndexSummary, err er
 	p := packer{packSink: s, to: w}
 	for _, g := range groups {
 		p.first = g[0]
-		packs, err := corpus.Packs(g[1]-g[0], func(i int) int { return s.opened[0].Len(g[0] + i) }, capacity)
+		packs, err := corpus.Packs(g[1]-g[0], func(i int) int { return s.spool.length(g[0] + i) }, capacity)
 		if err != nil {
 			return nil, err
 		}
@@ -130,19 +110,18 @@ func (s *packSink) close(ctx context.Context) (out []corpus.IndexSummary, err er
 // groups are the ranges of samples that are packed apart: the records in n_subs equal parts, and those
 // that are left over.
 func (s *packSink) groups() ([][2]int, error) {
-	spool := s.opened[0]
 	if s.subsets <= 1 {
-		return [][2]int{{0, spool.Sequences()}}, nil
+		return [][2]int{{0, s.spool.samples()}}, nil
 	}
-	rows := spool.Documents()
+	rows := s.spool.records()
 	gap := rows / s.subsets
 	if gap == 0 {
 		return nil, fault.New(fault.Data, "pack: n_subs %d is more than the %d records", s.subsets, rows)
 	}
 	var out [][2]int
 	for from := 0; from < rows; from += gap {
-		first, _ := spool.Document(from)
-		_, end := spool.Document(min(from+gap, rows) - 1)
+		first, _ := s.spool.record(from)
+		_, end := s.spool.record(min(from+gap, rows) - 1)
 		out = append(out, [2]int{first, end})
 	}
 	return out, nil
@@ -162,6 +141,7 @@ type packer struct {
 	first int // sample that the packs' numbers begin at
 	packs [][]int32
 	rows  [4][]int32
+	runs  []int32
 	read  int // ids, since the spool's memory was given back
 }
 
@@ -200,8 +180,7 @@ func (p *packer) flush() error {
 	err := g.Wait()
 	// Packs read all over the spool: without this its pages would count as this process's memory.
 	if p.read += len(p.packs) * p.limit; p.read >= forgetEvery {
-		p.opened[0].Forget()
-		p.opened[1].Forget()
+		p.spool.forget()
 		p.read = 0
 	}
 	p.packs = p.packs[:0]
@@ -213,35 +192,32 @@ func (p *packer) flush() error {
 func (p *packer) row(f int, pack []int32) (row []int32, err error) {
 	row = p.rows[f][:0]
 	defer func() { p.rows[f] = row }()
-	from, pad := p.opened[0], p.pad
+	pad := p.pad
+	for _, i := range pack {
+		i := p.first + int(i)
+		switch {
+		case f == 3:
+			row = append(row, int32(p.spool.length(i)))
+		case f == 0 || p.compat:
+			row, err = p.spool.appendIDs(row, i)
+		case f == 1:
+			row = append(row, handler.Mask(p.spool.length(i))...)
+		default:
+			row, p.runs, err = p.spool.appendLabels(row, i, p.runs)
+		}
+		if err != nil {
+			return row, err
+		}
+	}
 	switch {
 	case f == 3:
-		for _, i := range pack {
-			row = append(row, int32(from.Len(p.first+int(i))))
-		}
-		return row, nil
-	case f == 1 && !p.compat:
-		n := 0
-		for _, i := range pack {
-			n += from.Len(p.first + int(i))
-		}
-		for i := range p.limit {
-			one := int32(1)
-			if i >= n {
-				one = 0
-			}
-			row = append(row, one)
-		}
 		return row, nil
 	case p.compat:
 		pad = [...]int32{0, 1, corpus.Ignored}[f]
+	case f == 1:
+		pad = 0
 	case f == 2:
-		from, pad = p.opened[1], corpus.Ignored
-	}
-	for _, i := range pack {
-		if row, err = from.Append(row, p.first+int(i)); err != nil {
-			return row, err
-		}
+		pad = corpus.Ignored
 	}
 	for len(row) < p.limit {
 		row = append(row, pad)

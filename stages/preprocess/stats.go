@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"math"
 	"slices"
 
 	"github.com/belay-ml/belay/models/tok"
@@ -16,6 +17,8 @@ const (
 // stats counts what goes by. It belongs to the collector, and goes into checkpoints.
 type stats struct {
 	tokenizer tok.Tokenizer
+	recent    []uint32 // by id, since the last fold: small enough to stay near the processor
+	unfolded  int64    // ids in recent
 
 	Records   int64            `json:"records"`
 	Samples   int64            `json:"samples"`
@@ -23,7 +26,7 @@ type stats struct {
 	Trained   int64            `json:"trained"`
 	Truncated int64            `json:"truncated"`
 	Dropped   map[string]int64 `json:"dropped"`
-	Counts    []int64          `json:"counts"`  // by id
+	Counts    []int64          `json:"counts"`  // by id, once folded
 	Lengths   []int64          `json:"lengths"` // samples by length
 	Longest   int              `json:"longest"`
 	Shortest  int              `json:"shortest"`
@@ -40,13 +43,14 @@ func newStats(t tok.Tokenizer) *stats {
 func (s *stats) restore(from *stats) {
 	t := s.tokenizer
 	*s = *from
-	s.tokenizer = t
+	s.tokenizer, s.recent, s.unfolded = t, nil, 0
 	if s.Dropped == nil {
 		s.Dropped = map[string]int64{}
 	}
 	if n := t.VocabSize(); len(s.Counts) < n {
 		s.Counts = append(s.Counts, make([]int64, n-len(s.Counts))...)
 	}
+	s.recent = make([]uint32, len(s.Counts))
 	if n := 256; len(s.Lengths) < n {
 		s.Lengths = append(s.Lengths, make([]int64, n-len(s.Lengths))...)
 	}
@@ -56,6 +60,21 @@ func (s *stats) drop(reason string) { s.Dropped[reason]++ }
 
 // add counts one sample; labels are nil for running text.
 func (s *stats) add(ids, labels []int32) {
+	learned := len(ids)
+	if labels != nil {
+		learned = 0
+		for _, l := range labels {
+			if l >= 0 {
+				learned++
+			}
+		}
+	}
+	s.count(ids, learned)
+	s.show(ids, labels)
+}
+
+// count counts one sample of which some ids are learned.
+func (s *stats) count(ids []int32, learned int) {
 	n := len(ids)
 	if s.Samples == 0 || n < s.Shortest {
 		s.Shortest = n
@@ -68,29 +87,47 @@ func (s *stats) add(ids, labels []int32) {
 		s.Lengths = append(s.Lengths, make([]int64, len(s.Lengths))...)
 	}
 	s.Lengths[cell]++
+	if s.unfolded += int64(n); s.unfolded > math.MaxUint32 {
+		s.fold()
+		s.unfolded = int64(n)
+	}
+	recent := s.recent
 	for _, id := range ids {
-		for int(id) >= len(s.Counts) {
-			s.Counts = append(s.Counts, 0)
+		if uint(id) >= uint(len(recent)) { // nor is a negative id one of the vocabulary
+			s.beyond(id)
+			recent = s.recent
+			continue
 		}
-		if id >= 0 {
-			s.Counts[id]++
-		}
+		recent[id]++
 	}
-	if labels == nil {
-		s.Trained += int64(n)
-	}
-	for _, l := range labels {
-		if l >= 0 {
-			s.Trained++
-		}
-	}
-	if s.Sample == nil {
-		s.render(ids, labels)
-	}
+	s.Trained += int64(learned)
 }
 
-// render writes a sample as runs of learned and unlearned text.
-func (s *stats) render(ids, labels []int32) {
+// beyond counts an id that is not in the vocabulary: handlers write some of their own.
+func (s *stats) beyond(id int32) {
+	if id < 0 {
+		return
+	}
+	s.fold()
+	s.Counts = append(s.Counts, make([]int64, int(id)+1-len(s.Counts))...)
+	s.recent = make([]uint32, len(s.Counts))
+	s.recent[id]++
+}
+
+// fold adds what was counted last to Counts.
+func (s *stats) fold() {
+	for id, n := range s.recent {
+		s.Counts[id] += int64(n)
+	}
+	clear(s.recent)
+	s.unfolded = 0
+}
+
+// show keeps the first sample as runs of learned and unlearned text.
+func (s *stats) show(ids, labels []int32) {
+	if s.Sample != nil {
+		return
+	}
 	ids = ids[:min(len(ids), sampleIDs)]
 	learned := func(i int) bool { return labels == nil || i < len(labels) && labels[i] >= 0 }
 	s.Sample = []corpus.Piece{}
@@ -124,6 +161,7 @@ func (s *stats) lengthSummary() corpus.LengthSummary {
 }
 
 func (s *stats) tokenSummary() corpus.TokenSummary {
+	s.fold()
 	t := corpus.TokenSummary{Top: []corpus.TokenCount{}}
 	for id, n := range s.Counts {
 		if n == 0 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -63,7 +64,7 @@ func TestMistakesAreNamedWithTheirByte(t *testing.T) {
 		if _, err := Parse([]byte(in)); err == nil || err.Error() != want {
 			t.Errorf("%.20q: error %v, want %q", in, err, want)
 		}
-		if _, err := ParseOwned([]byte(in), false); err == nil || err.Error() != want {
+		if _, err := ParseOwned([]byte(in), utf8.ValidString(in), false); err == nil || err.Error() != want {
 			t.Errorf("%.20q, owned: error %v, want %q", in, err, want)
 		}
 	}
@@ -79,7 +80,7 @@ func TestTextsOfEveryLengthComeOut(t *testing.T) {
 				if err := json.Unmarshal([]byte(in), &want); err != nil {
 					t.Fatal(err)
 				}
-				for _, parse := range []func([]byte) (any, error){Parse, func(b []byte) (any, error) { return ParseOwned(b, false) }} {
+				for _, parse := range []func([]byte) (any, error){Parse, func(b []byte) (any, error) { return ParseOwned(b, true, false) }} {
 					v, err := parse([]byte(in))
 					if err != nil {
 						t.Fatalf("%s: %v", in, err)
@@ -96,10 +97,10 @@ func TestTextsOfEveryLengthComeOut(t *testing.T) {
 func TestKeysMayStandTwiceOnlyWhereTheLastCounts(t *testing.T) {
 	t.Parallel()
 	in := []byte(`{"a": 1, "b": {"c": 1, "c": 2}}`)
-	if _, err := ParseOwned(in, true); err != nil {
+	if _, err := ParseOwned(bytes.Clone(in), true, true); err != nil {
 		t.Error(err)
 	}
-	if _, err := ParseOwned(in, false); !errors.Is(err, ErrTwice) || err.Error() != `byte 23: key "c" stands twice in the object` {
+	if _, err := ParseOwned(in, true, false); !errors.Is(err, ErrTwice) || err.Error() != `byte 23: key "c" stands twice in the object` {
 		t.Errorf("error %v", err)
 	}
 }
@@ -110,7 +111,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := Parse(data)
-		owned, errOwned := ParseOwned(bytes.Clone(data), true)
+		owned, errOwned := ParseOwned(bytes.Clone(data), utf8.Valid(data), true)
 		if fmt.Sprint(err) != fmt.Sprint(errOwned) {
 			t.Fatalf("%q: %v, and %v when owned", data, err, errOwned)
 		}

@@ -39,10 +39,11 @@ func Parse(data []byte) (any, error) {
 	return parse(parser{data: data, text: string(data), repeats: true})
 }
 
-// ParseOwned reads one value that fills data, which must not change any more: texts without escapes share its
-// memory. A key that stands twice in an object is an error, unless the last one may count.
-func ParseOwned(data []byte, repeats bool) (any, error) {
-	return parse(parser{data: data, text: unsafe.String(unsafe.SliceData(data), len(data)), repeats: repeats, valid: utf8.Valid(data)})
+// ParseOwned reads one value that fills data and makes data the memory of its texts: nobody may use it any more. valid says
+// that data is known to be UTF-8; without it data is left as it is. A key that stands twice in an object is an error, unless
+// the last one may count.
+func ParseOwned(data []byte, valid, repeats bool) (any, error) {
+	return parse(parser{data: data, text: unsafe.String(unsafe.SliceData(data), len(data)), repeats: repeats, valid: valid, owned: valid})
 }
 
 func parse(p parser) (any, error) {
@@ -73,6 +74,7 @@ type parser struct {
 	at      int
 	repeats bool // the last value of a key counts
 	valid   bool // all of it is known to be UTF-8
+	owned   bool // texts may be written over their escapes
 }
 
 // cut is a piece of the input as a text.
@@ -278,10 +280,14 @@ func (p *parser) quoted() (string, error) {
 			out = append(out, p.data[from:end]...)
 			return unsafe.String(unsafe.SliceData(out), len(out)), nil
 		case c == '\\':
-			if out == nil {
-				out = make([]byte, 0, p.length(from))
+			switch {
+			case out != nil:
+				out = append(out, p.data[from:p.at]...)
+			case p.owned: // no escape is shorter than what it stands for
+				out = p.data[from:p.at]
+			default:
+				out = append(make([]byte, 0, p.length(from)), p.data[from:p.at]...)
 			}
-			out = append(out, p.data[from:p.at]...)
 			r, err := p.escape()
 			if err != nil {
 				return "", err

@@ -54,11 +54,11 @@ func (e *encoder) sample(m *Memory, ids []int32, label func(dst []int32) []int32
 
 // sequences makes the three sequences of a sample; label appends the labels of ids.
 func sequences(m *Memory, ids []int32, label func(dst []int32) []int32) (own, mask, labels []int32) {
-	return m.copy(ids), maskOf(len(ids)), label(m.room(len(ids)))
+	return m.copy(ids), Mask(len(ids)), label(m.room(len(ids)))
 }
 
-// maskOf is n ones.
-func maskOf(n int) []int32 {
+// Mask is n ones, which nobody may write to.
+func Mask(n int) []int32 {
 	if all := mask(); n <= len(all) {
 		return all[:n:n]
 	}

@@ -134,7 +134,7 @@ func (h mossMultiTurn) Encode(r record.Record, m *Memory) (Document, error) {
 	ids, labels = append(ids, h.EOD), append(labels, h.EOD)
 	w.ids, w.more = ids, labels
 	doc := Document{Sequences: make([][][]int32, 3)}
-	for i, s := range [][]int32{m.copy(ids), maskOf(len(ids)), m.copy(labels)} {
+	for i, s := range [][]int32{m.copy(ids), Mask(len(ids)), m.copy(labels)} {
 		doc.Sequences[i] = [][]int32{s}
 	}
 	return doc, nil

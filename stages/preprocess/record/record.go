@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/belay-ml/belay/models/chat/ordjson"
 )
@@ -31,7 +32,7 @@ func (p Place) String() string {
 // Raw is a record that is not taken apart yet.
 type Raw struct {
 	Place Place
-	JSON  []byte   // a JSON value
+	JSON  []byte   // a JSON value, nobody else's
 	Text  string   // a line of plain text
 	Names []string // columns of a CSV row
 	Cells []string // a CSV row; fewer than Names when the row is short
@@ -57,15 +58,16 @@ type Record struct {
 	Fields *ordjson.Object
 }
 
-// Decode takes a record apart. Its errors are Mistakes.
+// Decode takes a record apart, and makes the JSON of raw the memory of its texts. Its errors are Mistakes.
 func Decode(raw Raw, o Options) (Record, error) {
 	r := Record{Place: raw.Place}
 	switch {
 	case raw.JSON != nil:
-		v, err := ordjson.ParseOwned(raw.JSON, o.Repeats)
+		valid := utf8.Valid(raw.JSON)
+		v, err := ordjson.ParseOwned(raw.JSON, valid, o.Repeats)
 		if err != nil {
-			if err := notUTF8(raw.Place, raw.JSON); err != nil {
-				return r, err
+			if !valid {
+				return r, notUTF8(raw.Place, raw.JSON)
 			}
 			return r, raw.Place.Errorf(reasonOf(err), "not JSON: %w", err)
 		}
