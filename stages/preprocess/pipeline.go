@@ -182,6 +182,10 @@ func (p *pipeline) work(b *batch) {
 			break
 		}
 		b.results = append(b.results, result{doc, it.place(), it.source, err})
+		it.decoded.Fields = nil
+		if err == nil { // which may hold a part of the record
+			it.raw.Release()
+		}
 	}
 	b.items = nil
 }
@@ -190,17 +194,18 @@ func (p *pipeline) takeApart(b *batch, it *item) (err error) {
 	s := p.sources[it.source]
 	looked := it.decoded.Fields != nil
 	if !looked {
-		place := it.raw.Place
 		if it.decoded, err = record.Decode(it.raw, s.options); err != nil {
 			it.decoded.Fields = nil
 			return err
 		}
-		it.raw = record.Raw{Place: place}
 	}
 	seen := &b.columns[it.source]
-	for _, c := range it.decoded.Fields.Keys {
+	for i, c := range it.decoded.Fields.Keys {
+		if i < len(*seen) && (*seen)[i] == c {
+			continue
+		}
 		if !slices.Contains(*seen, c) {
-			*seen = append(*seen, c)
+			*seen = append(*seen, strings.Clone(c)) // the record's memory is used again
 		}
 	}
 	if !looked {

@@ -12,7 +12,7 @@ func (r jsonlReader) Next() (Raw, error) {
 			return Raw{}, err
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			return Raw{Place: Place{File: r.name, Line: r.line}, JSON: line}, nil
+			return Raw{Place: Place{File: r.name, Line: r.line}, JSON: line, of: r.of.hold()}, nil
 		}
 	}
 }

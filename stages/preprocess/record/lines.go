@@ -5,25 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"unicode/utf8"
 )
 
 // chunkBytes is how much is read at a time.
 const chunkBytes = 256 << 10
 
-// lines cuts a file into lines. They are pieces of large chunks that are never written to again, so that a
-// line costs no memory of its own.
+// lines cuts a file into lines. They are pieces of large chunks, so that a line costs no memory of its own.
 type lines struct {
 	in    io.Reader
 	name  string
 	line  int64 // the number of the last line
 	most  int   // bytes of a line
 	chunk []byte
-	at    int // of the next line in chunk
+	of    *chunk // whose memory that is
+	at    int    // of the next line in chunk
 	eof   bool
+	free  *sync.Pool
 }
 
-func newLines(in io.Reader, name string) *lines { return &lines{in: in, name: name, most: MaxRecord} }
+func newLines(in io.Reader, name string) *lines {
+	return &lines{in: in, name: name, most: MaxRecord, free: new(sync.Pool)}
+}
 
 // next is the next line without its ending; the bytes are the caller's.
 func (l *lines) next() ([]byte, error) {
@@ -74,8 +78,10 @@ func (l *lines) fill() error {
 	rest := l.chunk[l.at:]
 	size := max(chunkBytes, 2*len(rest))
 	if cap(l.chunk)-len(l.chunk) < chunkBytes/4 || l.at > 0 && len(rest) == 0 {
-		l.chunk = append(make([]byte, 0, size), rest...)
-		l.at = 0
+		from := l.of
+		l.of = newChunk(l.free, size)
+		l.chunk, l.at = append(l.of.memory, rest...), 0
+		from.release()
 	} else {
 		l.chunk, l.at = l.chunk[l.at:], 0
 	}

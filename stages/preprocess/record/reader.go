@@ -18,7 +18,7 @@ import (
 // Reader hands out the records of one file.
 type Reader interface {
 	// Next is the next record; io.EOF ends the file. After a Mistake the reader can go on, any other error is its
-	// last. The record's bytes belong to the caller, who must not change them.
+	// last. The record's bytes belong to the caller.
 	Next() (Raw, error)
 }
 

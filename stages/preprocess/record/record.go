@@ -37,7 +37,8 @@ type Raw struct {
 	Names []string // columns of a CSV row
 	Cells []string // a CSV row; fewer than Names when the row is short
 
-	rows rows // of a columnar file
+	of   *chunk // that JSON is a piece of
+	rows rows   // of a columnar file
 	row  int
 	size int
 }
@@ -50,6 +51,10 @@ func (r Raw) Size() int {
 	}
 	return n
 }
+
+// Release gives the memory of the record back to its reader. Nobody may hold any part of it then, nor of what Decode made of
+// it. A record need not be released.
+func (r Raw) Release() { r.of.release() }
 
 // Record is named fields in order. Values are those of package ordjson; a CSV cell and a line of text
 // are texts.
