@@ -74,6 +74,47 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	})
 }
 
+func TestSequencesFilledInAreThoseAdded(t *testing.T) {
+	t.Parallel()
+	for _, dtype := range []DType{U8, U16, I32, I64} {
+		var files [2]string
+		for i := range files {
+			prefix := filepath.Join(t.TempDir(), "a")
+			w, err := Create(prefix, dtype)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range []int{0, 1, 7, spillAt / 8, 3, spillAt/4 + 1, 5} {
+				ids := make([]int32, n)
+				for k := range ids {
+					ids[k] = int32((k + n) % 251)
+				}
+				if i == 0 {
+					err = w.Add(ids)
+				} else {
+					err = w.Fill(n, func(to []int32) error { copy(to, ids); return nil })
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for _, ext := range []string{".idx", ".bin"} {
+				text, err := os.ReadFile(prefix + ext)
+				if err != nil {
+					t.Fatal(err)
+				}
+				files[i] += string(text)
+			}
+		}
+		if files[0] != files[1] {
+			t.Errorf("%s: the files differ", dtype)
+		}
+	}
+}
+
 func TestWriterLeavesNothingBeforeClose(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -7,13 +7,19 @@ import (
 	"path/filepath"
 )
 
-// spillAt is how many bytes a part holds before it writes them.
-const spillAt = 1 << 18
+const (
+	// spillAt is how many bytes a part holds before it writes them.
+	spillAt = 1 << 18
+	// backAt is how many bytes are written before they are on their way to the disk.
+	backAt = 4 << 20
+)
 
 // part is a file of an index in the making.
 type part struct {
-	file *os.File
-	buf  []byte
+	file    *os.File
+	buf     []byte
+	written int64
+	back    int64 // of those written, on their way to the disk
 }
 
 // partPath is where a part waits in a working directory.
@@ -57,7 +63,7 @@ func openPart(prefix, work, name string, size int64) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &part{file: f, buf: make([]byte, 0, 2*spillAt)}
+	p := &part{file: f, buf: make([]byte, 0, 2*spillAt), written: size, back: size}
 	if err = f.Truncate(size); err == nil {
 		_, err = f.Seek(size, io.SeekStart)
 	}
@@ -81,8 +87,12 @@ func (p *part) spill() error {
 	if len(p.buf) == 0 {
 		return nil
 	}
-	_, err := p.file.Write(p.buf)
+	n, err := p.file.Write(p.buf)
 	p.buf = p.buf[:0]
+	if p.written += int64(n); p.written-p.back >= backAt {
+		writeBack(p.file, p.back, p.written-p.back)
+		p.back = p.written
+	}
 	return err
 }
 

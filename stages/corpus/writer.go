@@ -113,6 +113,25 @@ func (w *Writer) eachPart(do func(p **part, name string, size int64) error) erro
 // Add appends one sequence; an empty one is allowed.
 func (w *Writer) Add(ids []int32) error { return w.AddMode(ids, 0) }
 
+// Fill appends one sequence of n ids that fill writes.
+func (w *Writer) Fill(n int, fill func(ids []int32) error) error {
+	if w.o.DType != I32 || !littleEndian() || n > spillAt/4 {
+		ids := make([]int32, n)
+		if err := fill(ids); err != nil {
+			return err
+		}
+		return w.Add(ids)
+	}
+	out, err := w.ids.room(4 * n)
+	if err != nil {
+		return fmt.Errorf("write %s.bin: %w", w.prefix, err)
+	}
+	if err := fill(idsOf(out)); err != nil {
+		return err
+	}
+	return w.endSequence(n, 0)
+}
+
 // AddMode appends one sequence of multimodal data with its mode byte, which must be 0 for other data.
 func (w *Writer) AddMode(ids []int32, mode int8) error {
 	if len(ids) > maxSequence {

@@ -3,6 +3,7 @@ package preprocess
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/belay-ml/belay/engine/fault"
@@ -92,15 +93,7 @@ func (s *packSink) close(ctx context.Context) (out []corpus.IndexSummary, err er
 		if err != nil {
 			return nil, err
 		}
-		for pack := range packs {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			if err := p.add(pack); err != nil {
-				return nil, err
-			}
-		}
-		if err := p.flush(); err != nil {
+		if err := p.write(ctx, packs); err != nil {
 			return nil, err
 		}
 	}
@@ -130,97 +123,125 @@ func (s *packSink) groups() ([][2]int, error) {
 const (
 	// forgetEvery is how many ids are read of the spool before its memory is given back.
 	forgetEvery = 2 << 20
-	// packsAtOnce is how many packs are written together, the fields side by side.
+	// packsAtOnce is how many packs go to the fields' writers together.
 	packsAtOnce = 64
 )
 
-// packer writes packs; it keeps its rows from one to the next.
+// packer writes packs, the fields side by side.
 type packer struct {
 	*packSink
 	to    writers
 	first int // sample that the packs' numbers begin at
-	packs [][]int32
-	rows  [4][]int32
-	runs  []int32
-	read  int // ids, since the spool's memory was given back
 }
 
-// add takes a pack of samples.
-func (p *packer) add(pack []int32) error {
-	if n := len(p.packs); n < cap(p.packs) {
-		p.packs = p.packs[:n+1]
-		p.packs[n] = append(p.packs[n][:0], pack...)
-	} else {
-		p.packs = append(p.packs, slices.Clone(pack))
-	}
-	if len(p.packs) < packsAtOnce {
-		return nil
-	}
-	return p.flush()
-}
-
-// flush writes the packs that were added.
-func (p *packer) flush() error {
-	var g errgroup.Group
-	for f := range p.to.all {
+// write writes all packs that come.
+func (p *packer) write(ctx context.Context, packs iter.Seq[[]int32]) error {
+	g, ctx := errgroup.WithContext(ctx)
+	fields := make([]chan [][]int32, len(p.to.all))
+	for f := range fields {
+		fields[f] = make(chan [][]int32, 2)
 		g.Go(func() error {
-			for _, pack := range p.packs {
-				row, err := p.row(f, pack)
-				if err != nil {
+			w := fieldWriter{packer: p, to: p.to.all[f], field: f}
+			for packs := range fields[f] {
+				if err := w.write(packs); err != nil {
 					return err
 				}
-				if err := p.to.all[f].Add(row); err != nil {
-					return err
-				}
-				p.to.all[f].EndDocument()
 			}
 			return nil
 		})
 	}
-	err := g.Wait()
-	// Packs read all over the spool: without this its pages would count as this process's memory.
-	if p.read += len(p.packs) * p.limit; p.read >= forgetEvery {
-		p.spool.forget()
-		p.read = 0
-	}
-	p.packs = p.packs[:0]
-	return err
+	g.Go(func() error {
+		defer func() {
+			for _, c := range fields {
+				close(c)
+			}
+		}()
+		send := func(some [][]int32) error {
+			for _, c := range fields {
+				select {
+				case c <- some:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			return nil
+		}
+		var some [][]int32
+		for pack := range packs {
+			if some = append(some, slices.Clone(pack)); len(some) == packsAtOnce {
+				if err := send(some); err != nil {
+					return err
+				}
+				some = nil
+			}
+		}
+		return send(some)
+	})
+	return g.Wait()
 }
 
-// row is a field of a pack, filled up to the limit: ids, mask, labels or lengths. The reference copies the ids into mask
-// and labels too.
-func (p *packer) row(f int, pack []int32) (row []int32, err error) {
-	row = p.rows[f][:0]
-	defer func() { p.rows[f] = row }()
-	pad := p.pad
-	for _, i := range pack {
-		i := p.first + int(i)
+// fieldWriter writes one field of packs: ids, mask, labels or lengths.
+type fieldWriter struct {
+	*packer
+	to    *corpus.Writer
+	field int
+	runs  []int32
+	read  int // ids, since the spool's memory was given back
+}
+
+func (w *fieldWriter) write(packs [][]int32) error {
+	for _, pack := range packs {
+		n := w.limit
+		if w.field == 3 {
+			n = len(pack)
+		}
+		if err := w.to.Fill(n, func(ids []int32) error { return w.row(ids, pack) }); err != nil {
+			return err
+		}
+		w.to.EndDocument()
+	}
+	// Packs read all over the spool: without this its pages would count as this process's memory.
+	if w.read += len(packs) * w.limit; w.read >= forgetEvery {
+		w.spool.forget()
+		w.read = 0
+	}
+	return nil
+}
+
+// row fills in a field of a pack, up to the limit. The reference copies the ids into mask and labels too.
+func (w *fieldWriter) row(row, pack []int32) (err error) {
+	pad := w.pad
+	for k, i := range pack {
+		i := w.first + int(i)
+		n := w.spool.length(i)
 		switch {
-		case f == 3:
-			row = append(row, int32(p.spool.length(i)))
-		case f == 0 || p.compat:
-			row, err = p.spool.appendIDs(row, i)
-		case f == 1:
-			row = append(row, handler.Mask(p.spool.length(i))...)
+		case w.field == 3:
+			row[k] = int32(n)
+			continue
+		case w.field == 0 || w.compat:
+			err = w.spool.ids(row[:n], i)
+		case w.field == 1:
+			copy(row, handler.Mask(n))
 		default:
-			row, p.runs, err = p.spool.appendLabels(row, i, p.runs)
+			w.runs, err = w.spool.labels(row[:n], i, w.runs)
 		}
 		if err != nil {
-			return row, err
+			return err
 		}
+		row = row[n:]
 	}
 	switch {
-	case f == 3:
-		return row, nil
-	case p.compat:
-		pad = [...]int32{0, 1, corpus.Ignored}[f]
-	case f == 1:
+	case w.field == 3:
+		return nil
+	case w.compat:
+		pad = [...]int32{0, 1, corpus.Ignored}[w.field]
+	case w.field == 1:
 		pad = 0
-	case f == 2:
+	case w.field == 2:
 		pad = corpus.Ignored
 	}
-	for len(row) < p.limit {
-		row = append(row, pad)
+	for i := range row {
+		row[i] = pad
 	}
-	return row, nil
+	return nil
 }

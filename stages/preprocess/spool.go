@@ -176,27 +176,29 @@ func (s *spool) length(i int) int {
 	return s.opened[0].Len(i)
 }
 
-// appendIDs appends the ids of a sample.
-func (s *spool) appendIDs(dst []int32, i int) ([]int32, error) {
+// ids are those of a sample, as many as there is room for.
+func (s *spool) ids(dst []int32, i int) error {
 	if s.disk == nil {
-		return append(dst, s.held.ids(i)...), nil
+		copy(dst, s.held.ids(i))
+		return nil
 	}
-	return s.opened[0].Append(dst, i)
+	_, err := s.opened[0].AppendRange(dst[:0], i, 0, len(dst))
+	return err
 }
 
-// appendLabels appends the labels of a sample; runs is memory to work in, which comes back.
-func (s *spool) appendLabels(dst []int32, i int, runs []int32) (labels, work []int32, err error) {
-	at := len(dst)
-	if dst, err = s.appendIDs(dst, i); err != nil {
-		return dst, runs, err
+// labels are those of a sample; runs is memory to work in, which comes back.
+func (s *spool) labels(dst []int32, i int, runs []int32) ([]int32, error) {
+	if err := s.ids(dst, i); err != nil {
+		return runs, err
 	}
 	if s.disk == nil {
-		return dst, runs, applyRuns(dst[at:], s.held.runs(i))
+		return runs, applyRuns(dst, s.held.runs(i))
 	}
+	var err error
 	if runs, err = s.opened[1].Append(runs[:0], i); err != nil {
-		return dst, runs, err
+		return runs, err
 	}
-	return dst, runs, applyRuns(dst[at:], runs)
+	return runs, applyRuns(dst, runs)
 }
 
 // forget gives back the memory of what was read of the disk.

@@ -1,0 +1,115 @@
+package preprocess
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/belay-ml/belay/models/chat"
+)
+
+// randomLabels are labels of ids in runs, with some that are other ids.
+func randomLabels(random *rand.Rand, ids []int32) []int32 {
+	labels := make([]int32, len(ids))
+	kind := 0
+	for i, id := range ids {
+		if random.IntN(5) == 0 {
+			kind = random.IntN(3)
+		}
+		labels[i] = [...]int32{chat.Ignored, id, random.Int32N(100)}[kind]
+	}
+	return labels
+}
+
+func TestLabelsComeOutOfTheirRuns(t *testing.T) {
+	t.Parallel()
+	random := seeded(t)
+	for range 2000 {
+		ids := make([]int32, random.IntN(40))
+		for i := range ids {
+			ids[i] = random.Int32N(100)
+		}
+		labels := randomLabels(random, ids)
+		runs, learned := appendRuns(nil, ids, labels)
+		want := 0
+		for _, l := range labels {
+			if l >= 0 {
+				want++
+			}
+		}
+		got := append([]int32{}, ids...)
+		if err := applyRuns(got, runs); err != nil || learned != want {
+			t.Fatalf("%v, %v: %d learned, want %d, error %v", ids, labels, learned, want, err)
+		}
+		if diff := cmp.Diff(labels, got); diff != "" {
+			t.Fatalf("ids %v, runs %v (-want +got):\n%s", ids, runs, diff)
+		}
+		if len(runs) == 0 {
+			continue
+		}
+		for _, bad := range [][]int32{runs[:len(runs)-1], append(append([]int32{}, runs...), 2), {ownLabel}} {
+			if applyRuns(append([]int32{}, ids...), bad) == nil {
+				t.Fatalf("%d ids take the runs %v, not only %v", len(ids), bad, runs)
+			}
+		}
+	}
+}
+
+func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
+	t.Parallel()
+	random := seeded(t)
+	for _, most := range []int{1 << 30, 0, 5000} { // never, from the first sample on, in the middle
+		s, err := newSpool(&target{work: t.TempDir()}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.abort()
+		s.most = most
+		var ids, labels [][]int32
+		var records [][2]int
+		total := int64(0)
+		for range 300 {
+			from := len(ids)
+			for range random.IntN(4) {
+				one := make([]int32, random.IntN(60))
+				for i := range one {
+					one[i] = random.Int32N(100)
+				}
+				ids, labels = append(ids, one), append(labels, randomLabels(random, one))
+				total += int64(len(one))
+				if _, err := s.add(one, labels[len(labels)-1]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.endRecord()
+			records = append(records, [2]int{from, len(ids)})
+		}
+		if onDisk := s.disk != nil; onDisk != (most < 1<<30) {
+			t.Fatalf("at most %d numbers in memory: on disk %v", most, onDisk)
+		}
+		if err := s.finish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s.samples() != len(ids) || s.records() != len(records) || s.size != total {
+			t.Fatalf("%d samples of %d records with %d ids, want %d, %d and %d", s.samples(), s.records(), s.size, len(ids), len(records), total)
+		}
+		for i, want := range records {
+			if from, to := s.record(i); from != want[0] || to != want[1] {
+				t.Fatalf("record %d is [%d, %d), want %v", i, from, to, want)
+			}
+		}
+		var runs []int32
+		for i := range ids {
+			gotIDs, gotLabels := make([]int32, s.length(i)), make([]int32, s.length(i))
+			err := s.ids(gotIDs, i)
+			if err == nil {
+				runs, err = s.labels(gotLabels, i, runs)
+			}
+			if err != nil || fmt.Sprint(gotIDs, gotLabels) != fmt.Sprint(ids[i], labels[i]) {
+				t.Fatalf("sample %d is %v %v, want %v %v, error %v", i, gotIDs, gotLabels, ids[i], labels[i], err)
+			}
+		}
+	}
+}
