@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/belay-ml/belay/engine/fault"
 	"github.com/belay-ml/belay/models/chat/hf"
@@ -55,7 +56,7 @@ func (r *render) fromData(t tok.Tokenizer) ([]show.Sample, error) {
 	if doc.Dropped != "" {
 		return nil, fault.New(fault.Data, "%s: preprocess leaves this record out: %s", found.Place, doc.Dropped)
 	}
-	return documents(o.Tokenizer, kind, h.Fields(), doc), nil
+	return documents(o.Tokenizer, kind, h.Fields(), doc)
 }
 
 // record is the row that is asked for.
@@ -80,30 +81,32 @@ func (r *render) record() (record.Record, error) {
 }
 
 // documents are the samples that a record became: one a sequence, and for preferences one an answer.
-func documents(t tok.Tokenizer, kind handler.Kind, fields []string, doc handler.Document) []show.Sample {
+func documents(t tok.Tokenizer, kind handler.Kind, fields []string, doc handler.Document) ([]show.Sample, error) {
 	var samples []show.Sample
-	width := 1 // fields of one sample: ids, mask and labels
-	if kind.Instruction {
-		width = 3
-	}
-	for at := 0; at+width <= len(doc.Sequences); at += width {
-		for i, ids := range doc.Sequences[at] {
-			var s show.Sample
-			if kind.Instruction {
-				s = show.FromIDs(t, ids, doc.Sequences[at+2][i])
-			} else {
-				s = show.FromIDs(t, ids, ids)
-			}
-			switch {
-			case kind.Pairs && at == 0:
-				s.Name = "chosen"
-			case kind.Pairs:
-				s.Name = "rejected"
-			case len(fields) > width || len(doc.Sequences[at]) > 1:
-				s.Name = fmt.Sprintf("%s %d", fields[at], i+1)
+	for f, field := range doc.Texts {
+		for i, ids := range field {
+			s := show.FromIDs(t, ids, ids)
+			if len(fields) > 1 || len(field) > 1 {
+				s.Name = fmt.Sprintf("%s %d", fields[f], i+1)
 			}
 			samples = append(samples, s)
 		}
 	}
-	return samples
+	for i, one := range doc.Samples {
+		labels := slices.Clone(one.IDs)
+		if err := one.Labels.Apply(labels); err != nil {
+			return nil, err
+		}
+		s := show.FromIDs(t, one.IDs, labels)
+		switch {
+		case kind.Pairs && i%2 == 0:
+			s.Name = "chosen"
+		case kind.Pairs:
+			s.Name = "rejected"
+		case len(doc.Samples) > 1:
+			s.Name = fmt.Sprintf("%s %d", fields[0], i+1)
+		}
+		samples = append(samples, s)
+	}
+	return samples, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/belay-ml/belay/models/chat"
@@ -173,7 +174,11 @@ func (d dialogue) named(f chat.Format, generate bool) (show.Sample, error) {
 	if err := f.Encode(&out, messages, system, tools); err != nil {
 		return show.Sample{}, err
 	}
-	return show.FromIDs(f.Tokenizer(), out.IDs, f.AppendLabels(nil, &out, chat.Answers)), nil
+	labels := slices.Clone(out.IDs)
+	if err := f.AppendLabels(nil, &out, chat.Answers).Apply(labels); err != nil {
+		return show.Sample{}, err
+	}
+	return show.FromIDs(f.Tokenizer(), out.IDs, labels), nil
 }
 
 // rounds are the messages in the form of named templates.

@@ -27,32 +27,28 @@ const (
 	Everything              // answers and prompts
 )
 
-// AppendLabels appends the labels of d, not shifted, to dst. Where a template leaves the end of text
-// out after answers, the id that follows a learned answer is labelled with it.
-func (b *Bound) AppendLabels(dst []int32, d *Dialogue, learn Learn) []int32 {
+// AppendLabels appends the labels of d to dst. Where a template leaves the end of text out after answers, the id that follows
+// a learned answer is labelled with it.
+func (b *Bound) AppendLabels(dst Labels, d *Dialogue, learn Learn) Labels {
 	if learn == Everything {
-		return append(dst, d.IDs...)
+		return dst.Learn(len(d.IDs))
 	}
 	at := 0
 	for i, r := range d.Rounds {
-		from := len(dst)
-		for range r.Source {
-			dst = append(dst, Ignored)
+		source := r.Source
+		if i > 0 && at > 0 && source > 0 && learn == Answers && b.t.EfficientEOS {
+			dst = dst.Own(b.eos)
+			source--
 		}
-		if i > 0 && at > 0 && r.Source > 0 && learn == Answers && b.t.EfficientEOS {
-			dst[from] = b.eos
-		}
-		at += r.Source
+		dst = dst.Ignore(source)
 		if learn == Answers || i == len(d.Rounds)-1 {
-			dst = append(dst, d.IDs[at:at+r.Target]...)
+			dst = dst.Learn(r.Target)
 		} else {
-			for range r.Target {
-				dst = append(dst, Ignored)
-			}
+			dst = dst.Ignore(r.Target)
 		}
-		at += r.Target
+		at += r.Source + r.Target
 	}
-	return append(dst, d.IDs[at:]...)
+	return dst.Learn(len(d.IDs) - at)
 }
 
 // compatCut is the reference's limit on the ids of a conversation.

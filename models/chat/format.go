@@ -17,8 +17,8 @@ type Format interface {
 	// Encode writes a conversation of an even number of messages to d, as rounds; a last one without a Target holds
 	// what follows the last answer. An empty system text means the format's own; tools is a JSON list or empty.
 	Encode(d *Dialogue, messages []Message, system, tools string) error
-	// AppendLabels appends the labels of d, not shifted, to dst.
-	AppendLabels(dst []int32, d *Dialogue, learn Learn) []int32
+	// AppendLabels appends the labels of d to dst.
+	AppendLabels(dst Labels, d *Dialogue, learn Learn) Labels
 	// Prompt writes a conversation that ends with a user's message (or an observation), up to where the model
 	// answers.
 	Prompt(messages []Message, system, tools string) ([]int32, error)

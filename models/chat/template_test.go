@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,9 +62,17 @@ func texts(b *Bound, d *Dialogue, round int) (source, target string) {
 	return b.Tokenizer().Decode(d.IDs[at:at+r.Source], false), b.Tokenizer().Decode(d.IDs[at+r.Source:at+r.Source+r.Target], false)
 }
 
+func labelsOf(b *Bound, d *Dialogue, learn Learn) []int32 {
+	labels := slices.Clone(d.IDs)
+	if err := b.AppendLabels(nil, d, learn).Apply(labels); err != nil {
+		panic(err)
+	}
+	return labels
+}
+
 // render writes ids as text, and what is learned in braces.
 func render(b *Bound, d *Dialogue, learn Learn) string {
-	labels := b.AppendLabels(nil, d, learn)
+	labels := labelsOf(b, d, learn)
 	var out strings.Builder
 	for i, id := range d.IDs {
 		text := b.Tokenizer().Token(id)
@@ -286,7 +295,7 @@ func TestALimitCutsQuestionAndAnswerByTheirShare(t *testing.T) {
 		if got := render(b, d, Answers); got != c.want && c.template == "empty" {
 			t.Errorf("%s, limit %d: %q, want %q", c.template, c.limit, got, c.want)
 		}
-		if len(d.IDs) > c.limit || len(b.AppendLabels(nil, d, Answers)) != len(d.IDs) {
+		if len(d.IDs) > c.limit || b.AppendLabels(nil, d, Answers).Apply(d.IDs) != nil {
 			t.Errorf("%s, limit %d: %d ids", c.template, c.limit, len(d.IDs))
 		}
 	}

@@ -33,8 +33,8 @@ type batch struct {
 	begin int64 // records of the input before these
 	read  int64 // bytes of all files read so far
 
-	done    chan struct{} // closed when what follows is filled in
-	memory  *handler.Memory
+	done    chan struct{}   // closed when what follows is filled in
+	memory  *handler.Memory // of the results, when it is used again
 	results []result
 	columns [][]string // by source, seen in these records, in order
 	err     error      // after the results
@@ -63,6 +63,8 @@ type pipeline struct {
 	seen [][]string
 	// from is what an earlier attempt has collected: nothing for a new one.
 	from collected
+	// keeps says whether collect needs the memory of documents afterwards; once it does not, it never will.
+	keeps func() bool
 	// collect takes the documents in input order, and how far the input is collected with them.
 	collect func(docs []handler.Document, so collected) error
 }
@@ -100,9 +102,15 @@ func (p *pipeline) run(ctx context.Context) error {
 	})
 	for range p.workers {
 		g.Go(func() error {
+			kept := &handler.Memory{}
 			for b := range jobs {
+				memory := kept
+				if !p.keeps() {
+					kept, memory = nil, p.reused()
+					b.memory = memory
+				}
 				if ctx.Err() == nil {
-					p.work(b)
+					p.work(b, memory)
 				}
 				close(b.done)
 			}
@@ -123,8 +131,10 @@ func (p *pipeline) run(ctx context.Context) error {
 			if err := c.take(b); err != nil {
 				return err
 			}
-			b.memory.Reset()
-			p.idle.Put(b.memory)
+			if b.memory != nil {
+				b.memory.Reset()
+				p.idle.Put(b.memory)
+			}
 		}
 		return c.end()
 	})
@@ -164,11 +174,16 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 	}
 }
 
-// work makes documents of the records of a batch. A record that must not fail ends it.
-func (p *pipeline) work(b *batch) {
-	if b.memory, _ = p.idle.Get().(*handler.Memory); b.memory == nil {
-		b.memory = &handler.Memory{}
+// reused is memory that is used again once its batch is collected.
+func (p *pipeline) reused() *handler.Memory {
+	if m, ok := p.idle.Get().(*handler.Memory); ok {
+		return m
 	}
+	return &handler.Memory{}
+}
+
+// work makes documents of the records of a batch. A record that must not fail ends it.
+func (p *pipeline) work(b *batch, memory *handler.Memory) {
 	b.columns = make([][]string, len(p.sources))
 	b.results = make([]result, 0, len(b.items))
 	for i := range b.items {
@@ -176,7 +191,7 @@ func (p *pipeline) work(b *batch) {
 		if it.err == nil {
 			it.err = p.takeApart(b, it)
 		}
-		doc, err := p.one(it, b.memory)
+		doc, err := p.one(it, memory)
 		if err != nil && p.tolerance == nil {
 			b.err = fault.Wrap(fault.Data, err)
 			break

@@ -116,7 +116,7 @@ func (s Stage) encode(ctx context.Context, p *Params, in engine.In, dir string) 
 		in.Events.Info(fmt.Sprintf("going on after %d records that are done", from.Records), nil)
 	}
 	pipe := &pipeline{
-		sources: sources, mix: newMixer(p, sources), workers: workers(p, in), examples: map[string]string{}, from: from,
+		sources: sources, mix: newMixer(p, sources), workers: workers(p, in), examples: map[string]string{}, from: from, keeps: to.to.keeps,
 		collect: func(docs []handler.Document, so collected) error {
 			if err := to.collect(docs, so); err != nil {
 				return err

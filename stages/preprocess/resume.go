@@ -14,14 +14,15 @@ import (
 )
 
 const (
-	checkpointFile = "checkpoint.json"
+	checkpointFile   = "checkpoint.json"
+	checkpointFormat = 2
 	// checkpointEvery is how many ids are written between two checkpoints.
 	checkpointEvery = 32 << 20
 )
 
 // checkpoint is how far a run has come. What it speaks of is on the disk before it is.
 type checkpoint struct {
-	Format   int       `json:"format"` // 1
+	Format   int       `json:"format"` // checkpointFormat
 	Files    []string  `json:"files"`  // that are read, in order: compat takes it from the file system, which no key knows
 	Input    collected `json:"input"`  // behind which nothing is counted or written yet
 	Complete bool      `json:"complete"`
@@ -39,7 +40,7 @@ func loadCheckpoint(work string, files []string) (*checkpoint, error) {
 		return nil, fmt.Errorf("resume: %w", err)
 	}
 	c := &checkpoint{Stats: &stats{}}
-	if err := json.Unmarshal(text, c); err != nil || c.Format != 1 || !slices.Equal(c.Files, files) {
+	if err := json.Unmarshal(text, c); err != nil || c.Format != checkpointFormat || !slices.Equal(c.Files, files) {
 		return nil, nil
 	}
 	return c, nil
@@ -82,7 +83,7 @@ type keeper struct {
 
 // openSink makes a sink through open and its keeper, as the last checkpoint left them if there is one that can be used.
 func openSink(t *target, files []string, every int64, open func(t *target, from *written) (sink, error)) (*keeper, error) {
-	k := &keeper{work: t.work, every: every, at: checkpoint{Format: 1, Files: files, Stats: t.stats}}
+	k := &keeper{work: t.work, every: every, at: checkpoint{Format: checkpointFormat, Files: files, Stats: t.stats}}
 	last, err := loadCheckpoint(t.work, k.at.Files)
 	if err != nil {
 		return nil, err

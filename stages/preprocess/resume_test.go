@@ -269,7 +269,7 @@ func TestTheRecordsBeforeACheckpointAreNotEncodedAgain(t *testing.T) {
 	seen := int64(0)
 	sources := []*source{{files: []string{p.Input[0].Path}, weight: 1, handler: counting{}}}
 	pipe := &pipeline{
-		sources: sources, mix: newMixer(&p, sources), workers: 2, from: last.Input, examples: map[string]string{},
+		sources: sources, mix: newMixer(&p, sources), workers: 2, from: last.Input, examples: map[string]string{}, keeps: func() bool { return false },
 		collect: func(docs []handler.Document, so collected) error {
 			seen += int64(len(docs))
 			if so.Records != last.Input.Records+seen || so.Counts[0] != int(so.Records) {

@@ -2,6 +2,7 @@ package preprocess
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +13,9 @@ import (
 
 // sink writes documents in the order they come.
 type sink interface {
-	add(doc handler.Document) error // doc is the caller's again afterwards
+	add(doc handler.Document) error
+	// keeps says whether the memory of documents must stay as it is after add. It may end, but does not begin again.
+	keeps() bool
 	// mark makes what was added safe on the disk, to go on from.
 	mark() (written, error)
 	// size is how many ids were written.
@@ -137,19 +140,15 @@ func summary(name string, w *corpus.Writer) corpus.IndexSummary {
 	return corpus.IndexSummary{Name: name, DType: w.DType().String(), Sequences: w.Sequences(), Documents: w.Documents(), Tokens: w.Tokens()}
 }
 
-// count adds a document's samples to the statistics. Instruction fields come in threes: ids, mask, labels.
+// count adds a document's sequences to the statistics.
 func (t *target) count(doc handler.Document) {
-	for f := 0; f < len(doc.Sequences); f++ {
-		for k, ids := range doc.Sequences[f] {
-			if t.instruction {
-				t.stats.add(ids, doc.Sequences[f+2][k])
-			} else {
-				t.stats.add(ids, nil)
-			}
+	for _, field := range doc.Texts {
+		for _, ids := range field {
+			t.stats.addText(ids)
 		}
-		if t.instruction {
-			f += 2
-		}
+	}
+	for _, s := range doc.Samples {
+		t.stats.addSample(s)
 	}
 }
 
@@ -160,10 +159,13 @@ func (t *target) fit(doc handler.Document) bool {
 		return true
 	}
 	long := false
-	for _, field := range doc.Sequences {
+	for _, field := range doc.Texts {
 		for _, ids := range field {
 			long = long || len(ids) > t.limit
 		}
+	}
+	for _, s := range doc.Samples {
+		long = long || len(s.IDs) > t.limit
 	}
 	if !long {
 		return true
@@ -172,32 +174,20 @@ func (t *target) fit(doc handler.Document) bool {
 		t.stats.drop(fmt.Sprintf("longer than seq_length %d", t.limit))
 		return false
 	}
-	if t.instruction && !t.learnsWithin(doc) {
-		t.stats.drop(fmt.Sprintf("no answer within seq_length %d", t.limit))
-		return false
-	}
-	t.stats.Truncated++
-	for _, field := range doc.Sequences {
+	for _, field := range doc.Texts {
 		for k, ids := range field {
 			field[k] = ids[:min(len(ids), t.limit)]
 		}
 	}
-	return true
-}
-
-// learnsWithin says whether every sample has a label that is learned before the limit.
-func (t *target) learnsWithin(doc handler.Document) bool {
-	for f := 2; f < len(doc.Sequences); f += 3 {
-		for _, labels := range doc.Sequences[f] {
-			some := false
-			for _, l := range labels[:min(len(labels), t.limit)] {
-				some = some || l >= 0
-			}
-			if !some {
-				return false
-			}
+	for i := range doc.Samples {
+		s := &doc.Samples[i]
+		s.IDs, s.Labels = s.IDs[:min(len(s.IDs), t.limit)], s.Labels.Cut(t.limit)
+		if s.Labels.Learned() == 0 {
+			t.stats.drop(fmt.Sprintf("no answer within seq_length %d", t.limit))
+			return false
 		}
 	}
+	t.stats.Truncated++
 	return true
 }
 
@@ -206,6 +196,8 @@ type plainSink struct {
 	*target
 	writers
 }
+
+func (*plainSink) keeps() bool { return false }
 
 func newPlainSink(t *target, from *written) (*plainSink, error) {
 	w, err := t.outputs(from)
@@ -217,21 +209,50 @@ func (s *plainSink) add(doc handler.Document) error {
 		return nil
 	}
 	s.count(doc)
-	return s.write(doc)
-}
-
-// write appends a document to every field that has something of it.
-func (w *writers) write(doc handler.Document) error {
-	for f, field := range doc.Sequences {
+	for f, field := range doc.Texts {
 		if len(field) == 0 {
 			continue
 		}
 		for _, ids := range field {
-			if err := w.all[f].Add(ids); err != nil {
+			if err := s.all[f].Add(ids); err != nil {
 				return err
 			}
 		}
-		w.all[f].EndDocument()
+		s.all[f].EndDocument()
+	}
+	for g := range min(s.groups(), len(doc.Samples)) {
+		for i := g; i < len(doc.Samples); i += s.groups() {
+			if err := s.writeSample(g, doc.Samples[i]); err != nil {
+				return err
+			}
+		}
+		s.endSamples(g)
 	}
 	return nil
+}
+
+// groups is how many groups of ids, mask and labels the fields of samples are: two of pairs.
+func (w *writers) groups() int { return len(w.all) / samplesFields }
+
+// samplesFields are ids, mask and labels.
+const samplesFields = 3
+
+// writeSample appends a sample to the fields of a group.
+func (w *writers) writeSample(group int, s handler.Sample) error {
+	fields := w.all[samplesFields*group:]
+	return errors.Join(
+		fields[0].Add(s.IDs),
+		fields[1].Add(handler.Mask(len(s.IDs))),
+		fields[2].Fill(len(s.IDs), func(ids []int32) error {
+			copy(ids, s.IDs)
+			return s.Labels.Apply(ids)
+		}),
+	)
+}
+
+// endSamples ends a document in the fields of a group.
+func (w *writers) endSamples(group int) {
+	for _, one := range w.all[samplesFields*group:][:samplesFields] {
+		one.EndDocument()
+	}
 }

@@ -27,11 +27,12 @@ func newPackSink(t *target, compat bool, from *written) (*packSink, error) {
 func (s *packSink) size() int64            { return s.spool.size }
 func (s *packSink) mark() (written, error) { return s.spool.mark() }
 func (s *packSink) abort()                 { s.spool.abort() }
+func (s *packSink) keeps() bool            { return s.spool.keeps() }
 
 func (s *packSink) add(doc handler.Document) error {
 	if s.compat || s.fit(doc) {
-		for k, ids := range doc.Sequences[0] {
-			if err := s.addSample(ids, doc.Sequences[2][k]); err != nil {
+		for _, one := range doc.Samples {
+			if err := s.addSample(one); err != nil {
 				return err
 			}
 		}
@@ -41,24 +42,19 @@ func (s *packSink) add(doc handler.Document) error {
 }
 
 // addSample spools one sample of a record.
-func (s *packSink) addSample(ids, labels []int32) error {
+func (s *packSink) addSample(one handler.Sample) error {
 	if s.compat {
 		switch {
-		case len(ids) > s.limit:
+		case len(one.IDs) > s.limit:
 			s.stats.drop(fmt.Sprintf("longer than seq_length %d", s.limit))
 			return nil
-		case len(ids) == s.limit:
+		case len(one.IDs) == s.limit:
 			return fault.New(fault.Data, "pack record %d: a sample has exactly seq_length (%d) tokens, and the reference never ends on one", s.stats.Records, s.limit).
 				WithHint("leave compat out, or change seq_length")
 		}
 	}
-	learned, err := s.spool.add(ids, labels)
-	if err != nil {
-		return err
-	}
-	s.stats.count(ids, learned)
-	s.stats.show(ids, labels)
-	return nil
+	s.stats.addLength(one)
+	return s.spool.add(one)
 }
 
 func (s *packSink) close(ctx context.Context) (out []corpus.IndexSummary, err error) {
@@ -227,6 +223,9 @@ func (w *fieldWriter) row(row, pack []int32) (err error) {
 		}
 		if err != nil {
 			return err
+		}
+		if w.field == 0 {
+			w.stats.tokens(row[:n]) // not in add: they are another processor's there
 		}
 		row = row[n:]
 	}

@@ -27,6 +27,8 @@ func newRC3Sink(t *target, from *written) (*rc3Sink, error) {
 	return s, err
 }
 
+func (*rc3Sink) keeps() bool { return false }
+
 func (s *rc3Sink) mark() (written, error) {
 	out, err := s.writers.mark()
 	out.Rows = s.rows
@@ -43,46 +45,70 @@ func (s *rc3Sink) add(doc handler.Document) error {
 
 func (s *rc3Sink) flush() error {
 	type position struct{ row, sequence int }
-	fields := make([][][][]int32, len(s.fields)) // field -> rows with something in it -> sequences
 	skip := map[position]bool{}
-	for f := range s.fields {
-		for _, row := range s.rows {
-			if len(row.Sequences[f]) == 0 {
-				continue
-			}
-			for k, ids := range row.Sequences[f] {
-				if s.limit > 0 && len(ids) >= s.limit {
-					skip[position{len(fields[f]), k}] = true
-				}
-			}
-			fields[f] = append(fields[f], row.Sequences[f])
+	look := func(row, sequence, length int) {
+		if s.limit > 0 && length >= s.limit {
+			skip[position{row, sequence}] = true
 		}
 	}
-	for f, rows := range fields {
+	// The rows with something in each field, or each group of fields, which are equally long.
+	texts, samples := make([][][][]int32, len(s.fields)), make([][][]handler.Sample, s.groups())
+	for _, doc := range s.rows {
+		for f, field := range doc.Texts {
+			for k, ids := range field {
+				look(len(texts[f]), k, len(ids))
+			}
+			if len(field) > 0 {
+				texts[f] = append(texts[f], field)
+			}
+		}
+		for g := range min(len(samples), len(doc.Samples)) {
+			var own []handler.Sample
+			for i := g; i < len(doc.Samples); i += len(samples) {
+				look(len(samples[g]), len(own), len(doc.Samples[i].IDs))
+				own = append(own, doc.Samples[i])
+			}
+			samples[g] = append(samples[g], own)
+		}
+	}
+	for f, rows := range texts {
 		for j, row := range rows {
 			for k, ids := range row {
 				if skip[position{j, k}] {
-					if !s.instruction || f == 0 {
-						s.stats.drop("seq_length or longer")
-					}
+					s.stats.drop(tooLong)
 					continue
 				}
 				if err := s.all[f].Add(ids); err != nil {
 					return err
 				}
-				switch {
-				case !s.instruction:
-					s.stats.add(ids, nil)
-				case f%3 == 0:
-					s.stats.add(ids, fields[f+2][j][k])
-				}
+				s.stats.addText(ids)
 			}
 			s.all[f].EndDocument()
+		}
+	}
+	for g, rows := range samples {
+		for j, row := range rows {
+			for k, one := range row {
+				if skip[position{j, k}] {
+					if g == 0 {
+						s.stats.drop(tooLong)
+					}
+					continue
+				}
+				if err := s.writeSample(g, one); err != nil {
+					return err
+				}
+				s.stats.addSample(one)
+			}
+			s.endSamples(g)
 		}
 	}
 	s.rows = s.rows[:0]
 	return nil
 }
+
+// tooLong is why the reference drops a sequence.
+const tooLong = "seq_length or longer"
 
 func (s *rc3Sink) close(ctx context.Context) ([]corpus.IndexSummary, error) {
 	if err := s.flush(); err != nil {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 
+	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/stages/corpus"
+	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
 // spoolMost is how many numbers samples have in memory before they move to the disk: 96 MiB.
@@ -13,17 +16,16 @@ const spoolMost = 24 << 20
 
 var spoolNames = []string{"spool_ids", "spool_labels"}
 
-// spool keeps samples, ids and labels, until all are known. They stay in memory while they are few. Beyond that, and with
-// the first mark, they move to two token indexes in the working directory, in which a document is a record and labels are
-// as labelRuns has them.
+// spool keeps samples until all are known. They stay in memory, where they are, while they are few. Beyond that, and with the
+// first mark, they move to two token indexes in the working directory, in which a document is a record and labels are runs.
 type spool struct {
 	*target
 	most int // numbers in memory
 	size int64
-	runs []int32
 
 	held   held
 	disk   *writers // nil as long as samples are held
+	moved  atomic.Bool
 	opened []*corpus.Index
 }
 
@@ -45,23 +47,25 @@ func (s *spool) open(from *written) error {
 		return fmt.Errorf("spool samples: %w", err)
 	}
 	s.disk = &w
+	s.moved.Store(true)
 	return nil
 }
 
-// add takes a sample and says how many of its ids are learned.
-func (s *spool) add(ids, labels []int32) (learned int, err error) {
-	s.runs, learned = appendRuns(s.runs[:0], ids, labels)
-	s.size += int64(len(ids))
-	if s.disk == nil && s.held.size+len(ids)+len(s.runs) > s.most {
+// keeps says whether samples must stay as they are after add. Any goroutine may ask.
+func (s *spool) keeps() bool { return !s.moved.Load() }
+
+func (s *spool) add(one handler.Sample) error {
+	s.size += int64(len(one.IDs))
+	if s.disk == nil && s.held.size+len(one.IDs)+len(one.Labels) > s.most {
 		if err := s.move(); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if s.disk == nil {
-		s.held.add(ids, s.runs)
-		return learned, nil
+		s.held.add(one)
+		return nil
 	}
-	return learned, s.write(ids, s.runs)
+	return s.write(one)
 }
 
 // endRecord ends a record, whether it had samples or not.
@@ -75,8 +79,8 @@ func (s *spool) endRecord() {
 	}
 }
 
-func (s *spool) write(ids, runs []int32) error {
-	for i, what := range [][]int32{ids, runs} {
+func (s *spool) write(one handler.Sample) error {
+	for i, what := range [][]int32{one.IDs, one.Labels} {
 		if err := s.disk.all[i].Add(what); err != nil {
 			return fmt.Errorf("spool samples: %w", err)
 		}
@@ -92,14 +96,14 @@ func (s *spool) move() error {
 	next := 0
 	for _, end := range s.held.ends {
 		for ; next < end; next++ {
-			if err := s.write(s.held.ids(next), s.held.runs(next)); err != nil {
+			if err := s.write(s.held.samples[next]); err != nil {
 				return err
 			}
 		}
 		s.endRecord()
 	}
 	for ; next < len(s.held.samples); next++ { // of the record that has not ended
-		if err := s.write(s.held.ids(next), s.held.runs(next)); err != nil {
+		if err := s.write(s.held.samples[next]); err != nil {
 			return err
 		}
 	}
@@ -171,7 +175,7 @@ func (s *spool) record(i int) (from, to int) {
 // length is the number of ids of a sample.
 func (s *spool) length(i int) int {
 	if s.disk == nil {
-		return len(s.held.ids(i))
+		return len(s.held.samples[i].IDs)
 	}
 	return s.opened[0].Len(i)
 }
@@ -179,7 +183,7 @@ func (s *spool) length(i int) int {
 // ids are those of a sample, as many as there is room for.
 func (s *spool) ids(dst []int32, i int) error {
 	if s.disk == nil {
-		copy(dst, s.held.ids(i))
+		copy(dst, s.held.samples[i].IDs)
 		return nil
 	}
 	_, err := s.opened[0].AppendRange(dst[:0], i, 0, len(dst))
@@ -192,13 +196,13 @@ func (s *spool) labels(dst []int32, i int, runs []int32) ([]int32, error) {
 		return runs, err
 	}
 	if s.disk == nil {
-		return runs, applyRuns(dst, s.held.runs(i))
+		return runs, s.held.samples[i].Labels.Apply(dst)
 	}
 	var err error
 	if runs, err = s.opened[1].Append(runs[:0], i); err != nil {
 		return runs, err
 	}
-	return runs, applyRuns(dst, runs)
+	return runs, chat.Labels(runs).Apply(dst)
 }
 
 // forget gives back the memory of what was read of the disk.
@@ -206,4 +210,25 @@ func (s *spool) forget() {
 	for _, x := range s.opened {
 		x.Forget()
 	}
+}
+
+// held are samples in memory.
+type held struct {
+	samples []handler.Sample
+	ends    []int // of each record: the samples up to its end
+	size    int   // numbers in samples
+}
+
+func (h *held) add(one handler.Sample) {
+	h.samples = append(h.samples, one)
+	h.size += len(one.IDs) + len(one.Labels)
+}
+
+func (h *held) endRecord() { h.ends = append(h.ends, len(h.samples)) }
+
+func (h *held) record(i int) (from, to int) {
+	if i > 0 {
+		from = h.ends[i-1]
+	}
+	return from, h.ends[i]
 }

@@ -5,9 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
 // randomLabels are labels of ids in runs, with some that are other ids.
@@ -21,40 +20,6 @@ func randomLabels(random *rand.Rand, ids []int32) []int32 {
 		labels[i] = [...]int32{chat.Ignored, id, random.Int32N(100)}[kind]
 	}
 	return labels
-}
-
-func TestLabelsComeOutOfTheirRuns(t *testing.T) {
-	t.Parallel()
-	random := seeded(t)
-	for range 2000 {
-		ids := make([]int32, random.IntN(40))
-		for i := range ids {
-			ids[i] = random.Int32N(100)
-		}
-		labels := randomLabels(random, ids)
-		runs, learned := appendRuns(nil, ids, labels)
-		want := 0
-		for _, l := range labels {
-			if l >= 0 {
-				want++
-			}
-		}
-		got := append([]int32{}, ids...)
-		if err := applyRuns(got, runs); err != nil || learned != want {
-			t.Fatalf("%v, %v: %d learned, want %d, error %v", ids, labels, learned, want, err)
-		}
-		if diff := cmp.Diff(labels, got); diff != "" {
-			t.Fatalf("ids %v, runs %v (-want +got):\n%s", ids, runs, diff)
-		}
-		if len(runs) == 0 {
-			continue
-		}
-		for _, bad := range [][]int32{runs[:len(runs)-1], append(append([]int32{}, runs...), 2), {ownLabel}} {
-			if applyRuns(append([]int32{}, ids...), bad) == nil {
-				t.Fatalf("%d ids take the runs %v, not only %v", len(ids), bad, runs)
-			}
-		}
-	}
 }
 
 func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
@@ -79,14 +44,14 @@ func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
 				}
 				ids, labels = append(ids, one), append(labels, randomLabels(random, one))
 				total += int64(len(one))
-				if _, err := s.add(one, labels[len(labels)-1]); err != nil {
+				if err := s.add(handler.Sample{IDs: one, Labels: chat.LabelsOf(one, labels[len(labels)-1])}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			s.endRecord()
 			records = append(records, [2]int{from, len(ids)})
 		}
-		if onDisk := s.disk != nil; onDisk != (most < 1<<30) {
+		if onDisk := s.disk != nil; onDisk != (most < 1<<30) || onDisk == s.keeps() {
 			t.Fatalf("at most %d numbers in memory: on disk %v", most, onDisk)
 		}
 		if err := s.finish(t.Context()); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/belay-ml/belay/models/tok"
 	"github.com/belay-ml/belay/stages/corpus"
+	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
 const (
@@ -58,24 +59,35 @@ func (s *stats) restore(from *stats) {
 
 func (s *stats) drop(reason string) { s.Dropped[reason]++ }
 
-// add counts one sample; labels are nil for running text.
-func (s *stats) add(ids, labels []int32) {
-	learned := len(ids)
-	if labels != nil {
-		learned = 0
-		for _, l := range labels {
-			if l >= 0 {
-				learned++
-			}
-		}
+// addText counts a sequence of running text.
+func (s *stats) addText(ids []int32) {
+	s.length(len(ids), len(ids))
+	s.tokens(ids)
+	if s.Sample == nil {
+		s.show(ids, nil)
 	}
-	s.count(ids, learned)
-	s.show(ids, labels)
 }
 
-// count counts one sample of which some ids are learned.
-func (s *stats) count(ids []int32, learned int) {
-	n := len(ids)
+// addSample counts a sample.
+func (s *stats) addSample(one handler.Sample) {
+	s.addLength(one)
+	s.tokens(one.IDs)
+}
+
+// addLength counts a sample whose tokens are counted elsewhere.
+func (s *stats) addLength(one handler.Sample) {
+	s.length(len(one.IDs), one.Labels.Learned())
+	if s.Sample != nil {
+		return
+	}
+	labels := slices.Clone(one.IDs)
+	if one.Labels.Apply(labels) == nil {
+		s.show(one.IDs, labels)
+	}
+}
+
+// length counts a sequence of n ids.
+func (s *stats) length(n, learned int) {
 	if s.Samples == 0 || n < s.Shortest {
 		s.Shortest = n
 	}
@@ -87,9 +99,14 @@ func (s *stats) count(ids []int32, learned int) {
 		s.Lengths = append(s.Lengths, make([]int64, len(s.Lengths))...)
 	}
 	s.Lengths[cell]++
-	if s.unfolded += int64(n); s.unfolded > math.MaxUint32 {
+	s.Trained += int64(learned)
+}
+
+// tokens counts ids by what they are.
+func (s *stats) tokens(ids []int32) {
+	if s.unfolded += int64(len(ids)); s.unfolded > math.MaxUint32 {
 		s.fold()
-		s.unfolded = int64(n)
+		s.unfolded = int64(len(ids))
 	}
 	recent := s.recent
 	for _, id := range ids {
@@ -100,7 +117,6 @@ func (s *stats) count(ids []int32, learned int) {
 		}
 		recent[id]++
 	}
-	s.Trained += int64(learned)
 }
 
 // beyond counts an id that is not in the vocabulary: handlers write some of their own.
@@ -123,11 +139,8 @@ func (s *stats) fold() {
 	s.unfolded = 0
 }
 
-// show keeps the first sample as runs of learned and unlearned text.
+// show keeps a sample as runs of learned and unlearned text.
 func (s *stats) show(ids, labels []int32) {
-	if s.Sample != nil {
-		return
-	}
 	ids = ids[:min(len(ids), sampleIDs)]
 	learned := func(i int) bool { return labels == nil || i < len(labels) && labels[i] >= 0 }
 	s.Sample = []corpus.Piece{}

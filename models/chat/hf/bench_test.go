@@ -30,7 +30,7 @@ func BenchmarkEncode(b *testing.B) {
 			words := make([]byte, 280)
 			seed := uint32(1)
 			var d chat.Dialogue
-			var labels []int32
+			var labels chat.Labels
 			b.ReportAllocs()
 			b.SetBytes(int64(2 * len(words)))
 			for b.Loop() {

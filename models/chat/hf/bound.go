@@ -125,29 +125,22 @@ func Tokens(t tok.Tokenizer, text string, spans []jinja.Span) (ids []int32, with
 	return ids, within, nil
 }
 
-// AppendLabels appends the labels of d, not shifted, to dst.
-func (b *Bound) AppendLabels(dst []int32, d *chat.Dialogue, learn chat.Learn) []int32 {
+// AppendLabels appends the labels of d to dst.
+func (b *Bound) AppendLabels(dst chat.Labels, d *chat.Dialogue, learn chat.Learn) chat.Labels {
 	if learn == chat.Everything {
-		return append(dst, d.IDs...)
+		return dst.Learn(len(d.IDs))
 	}
 	last := len(d.Rounds) - 1
 	for last > 0 && d.Rounds[last].Target == 0 { // what follows the last answer
 		last--
 	}
-	at := 0
 	for i, r := range d.Rounds {
-		for range r.Source {
-			dst = append(dst, chat.Ignored)
-		}
-		at += r.Source
+		dst = dst.Ignore(r.Source)
 		if learn == chat.Answers || i == last {
-			dst = append(dst, d.IDs[at:at+r.Target]...)
+			dst = dst.Learn(r.Target)
 		} else {
-			for range r.Target {
-				dst = append(dst, chat.Ignored)
-			}
+			dst = dst.Ignore(r.Target)
 		}
-		at += r.Target
 	}
 	return dst
 }

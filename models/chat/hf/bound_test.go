@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,10 @@ func bind(t *testing.T, template string) chat.Format {
 
 // marked writes ids as text, with what is learned in braces.
 func marked(f chat.Format, d *chat.Dialogue, learn chat.Learn) string {
-	ids, labels := d.IDs, f.AppendLabels(nil, d, learn)
+	ids, labels := d.IDs, slices.Clone(d.IDs)
+	if err := f.AppendLabels(nil, d, learn).Apply(labels); err != nil {
+		panic(err)
+	}
 	var out strings.Builder
 	for i, id := range ids {
 		text := f.Tokenizer().Token(id)

@@ -58,5 +58,5 @@ func (h alpacaPretrain) Encode(r record.Record, m *Memory) (Document, error) {
 	full := "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions." +
 		"USER: Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n" + text[0] +
 		middle + "\n\n### Response: ASSISTANT: " + text[2]
-	return Document{Sequences: [][][]int32{h.encode(full, m)}}, nil
+	return Document{Texts: [][][]int32{h.encode(full, m)}}, nil
 }

@@ -53,5 +53,5 @@ func (h belle) Encode(r record.Record, m *Memory) (Document, error) {
 	messages = append(messages, chat.Message{Role: chat.Assistant, Content: strings.TrimSpace(text[1])})
 	w.messages = messages
 	ids, n := h.headings(w, messages)
-	return h.sample(m, ids, learnAfter(ids, n)), nil
+	return Document{Samples: append(m.samples(1), w.learnAfter(m, ids, n))}, nil
 }

@@ -56,9 +56,8 @@ func (e *encoder) encodeOne(r record.Record, m *Memory, c *conversation, w *work
 		return Document{}, fmt.Errorf("%s: %w", r.Place, err)
 	}
 	e.finish(d)
-	doc := e.sample(m, d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, e.Learn) })
-	doc.Cut = d.Cut
-	return doc, nil
+	w.labels = e.Template.AppendLabels(w.labels[:0], d, e.Learn)
+	return Document{Samples: append(m.samples(1), m.sample(d.IDs, w.labels)), Cut: d.Cut}, nil
 }
 
 // finish ends the document, unless the answer is cut, and so has no end to learn, or fills the limit.
@@ -77,7 +76,7 @@ func (e *encoder) encodePair(r record.Record, m *Memory, c *conversation, w *wor
 		}
 		messages = append(c.messages[:0], emptyExchange[:]...)
 	}
-	var doc Document
+	doc := Document{Samples: m.samples(2)}
 	last := len(messages) - 2 // where the chosen answer stands, and then the rejected one
 	d := &w.dialogue
 	for i := range 2 {
@@ -86,8 +85,8 @@ func (e *encoder) encodePair(r record.Record, m *Memory, c *conversation, w *wor
 			return doc, fmt.Errorf("%s: %w", r.Place, err)
 		}
 		e.finish(d)
-		ids, mask, labels := sequences(m, d.IDs, func(dst []int32) []int32 { return e.Template.AppendLabels(dst, d, chat.LastAnswer) })
-		doc.Sequences = append(doc.Sequences, [][]int32{ids}, [][]int32{mask}, [][]int32{labels})
+		w.labels = e.Template.AppendLabels(w.labels[:0], d, chat.LastAnswer)
+		doc.Samples = append(doc.Samples, m.sample(d.IDs, w.labels))
 	}
 	return doc, nil
 }

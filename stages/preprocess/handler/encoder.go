@@ -18,6 +18,7 @@ type work struct {
 	dialogue chat.Dialogue
 	ids      []int32
 	more     []int32
+	labels   chat.Labels
 	text     []byte
 }
 
@@ -40,21 +41,6 @@ func (e *encoder) give(w *work) {
 	clear(w.messages)
 	w.conversation = conversation{messages: w.messages[:0]}
 	e.idle.Put(w)
-}
-
-// sample is a document of one instruction sample: ids, mask, labels. ids are copied.
-func (e *encoder) sample(m *Memory, ids []int32, label func(dst []int32) []int32) Document {
-	f := m.fields()
-	f.sequences[0], f.sequences[1], f.sequences[2] = sequences(m, ids, label)
-	for i := range f.fields {
-		f.fields[i] = f.sequences[i : i+1 : i+1]
-	}
-	return Document{Sequences: f.fields[:]}
-}
-
-// sequences makes the three sequences of a sample; label appends the labels of ids.
-func sequences(m *Memory, ids []int32, label func(dst []int32) []int32) (own, mask, labels []int32) {
-	return m.copy(ids), Mask(len(ids)), label(m.room(len(ids)))
 }
 
 // Mask is n ones, which nobody may write to.

@@ -2,6 +2,7 @@ package handler_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/belay-ml/belay/models/chat/ordjson"
@@ -66,23 +67,17 @@ func everyHandler(t testing.TB, flags uint8) []handler.Handler {
 	return all
 }
 
-// inOrder checks that the fields of each sample are equally long.
+// inOrder checks that a document has what its fields want, and that labels are those of their ids.
 func inOrder(doc handler.Document, fields []string) error {
-	if len(doc.Sequences) != len(fields) {
+	if len(doc.Texts) > 0 && len(doc.Samples) > 0 || len(doc.Samples) == 0 && len(doc.Texts) != len(fields) {
 		return errors.New("fields are missing")
 	}
-	if len(fields)%3 != 0 { // running text
-		return nil
+	if len(doc.Samples)%max(len(fields)/3, 1) != 0 {
+		return errors.New("a pair is not whole")
 	}
-	for i, field := range doc.Sequences {
-		first := doc.Sequences[i-i%3]
-		if len(field) != len(first) {
-			return errors.New("a field has another number of sequences")
-		}
-		for k := range field {
-			if len(field[k]) != len(first[k]) {
-				return errors.New("a sequence has another length")
-			}
+	for _, s := range doc.Samples {
+		if err := s.Labels.Apply(slices.Clone(s.IDs)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -47,7 +47,8 @@ type Options struct {
 
 // Handler encodes records.
 type Handler interface {
-	// Fields names what Document.Sequences holds, in order.
+	// Fields names what is written of documents: their texts in order, or ids, mask and labels of their samples, in pairs
+	// of the chosen and then of the rejected ones.
 	Fields() []string
 	// Columns are the columns that the data must have, Optional those that are read where they are.
 	Columns() []string
@@ -57,26 +58,37 @@ type Handler interface {
 	Encode(r record.Record, m *Memory) (Document, error)
 }
 
-// Document is what one record became.
+// Document is what one record became. It is valid until the Memory it lies in is used again.
 type Document struct {
-	// Sequences holds, for each field, the document's sequences, until the Memory they lie in is used again. Fields of
-	// one sample are equally long.
-	Sequences [][][]int32
+	// Texts holds, for each field of running text, the document's sequences.
+	Texts [][][]int32
+	// Samples are those of instructions. Where kinds have pairs, a chosen one is followed by a rejected one.
+	Samples []Sample
 	// Cut says that a sample was made shorter.
 	Cut bool
 	// Dropped is why there are none.
 	Dropped string
 }
 
+// Sample is ids and what is learned of them; its mask is ones.
+type Sample struct {
+	IDs    []int32
+	Labels chat.Labels
+}
+
 // Clone is the document in memory of its own.
 func (d Document) Clone() Document {
-	fields := make([][][]int32, len(d.Sequences))
-	for f, field := range d.Sequences {
+	texts := make([][][]int32, len(d.Texts))
+	for f, field := range d.Texts {
 		for _, ids := range field {
-			fields[f] = append(fields[f], slices.Clone(ids))
+			texts[f] = append(texts[f], slices.Clone(ids))
 		}
 	}
-	d.Sequences = fields
+	samples := make([]Sample, len(d.Samples))
+	for i, s := range d.Samples {
+		samples[i] = Sample{slices.Clone(s.IDs), slices.Clone(s.Labels)}
+	}
+	d.Texts, d.Samples = texts, samples
 	return d
 }
 

@@ -77,30 +77,25 @@ func encode(t testing.TB, style, text string, o options) string {
 	case doc.Dropped != "":
 		return "dropped: " + doc.Dropped
 	}
-	if len(doc.Sequences) != len(h.Fields()) {
-		t.Fatalf("%d fields, want %v", len(doc.Sequences), h.Fields())
+	if err := inOrder(doc, h.Fields()); err != nil {
+		t.Fatal(err)
 	}
 	tk := o.Tokenizer
 	if tk == nil {
 		tk = toktest.New()
 	}
 	var out []string
-	if len(doc.Sequences)%3 != 0 {
-		for _, field := range doc.Sequences {
-			for _, ids := range field {
-				out = append(out, tk.Decode(ids, false))
-			}
+	for _, field := range doc.Texts {
+		for _, ids := range field {
+			out = append(out, tk.Decode(ids, false))
 		}
-		return strings.Join(out, " | ")
 	}
-	for f := 0; f < len(doc.Sequences); f += 3 {
-		for k, ids := range doc.Sequences[f] {
-			mask, labels := doc.Sequences[f+1][k], doc.Sequences[f+2][k]
-			if len(mask) != len(ids) || len(labels) != len(ids) {
-				t.Fatalf("%d ids, %d of mask and %d labels", len(ids), len(mask), len(labels))
-			}
-			out = append(out, learned(tk, ids, labels))
+	for _, s := range doc.Samples {
+		labels := slices.Clone(s.IDs)
+		if err := s.Labels.Apply(labels); err != nil {
+			t.Fatal(err)
 		}
+		out = append(out, learned(tk, s.IDs, labels))
 	}
 	return strings.Join(out, " | ")
 }
@@ -340,8 +335,8 @@ func TestAConversationIsCutByShareWithoutAnEnd(t *testing.T) {
 			t.Errorf("limit %d: %q, want %q", c.limit, got, c.want)
 		}
 		doc, err := newHandler(t, "alpaca", o).Encode(parse(t, record), nil)
-		if err != nil || doc.Cut != (c.limit < 39) || len(doc.Sequences[0][0]) > c.limit {
-			t.Errorf("limit %d: cut %v, %d ids, error %v", c.limit, doc.Cut, len(doc.Sequences[0][0]), err)
+		if err != nil || doc.Cut != (c.limit < 39) || len(doc.Samples[0].IDs) > c.limit {
+			t.Errorf("limit %d: cut %v, %d ids, error %v", c.limit, doc.Cut, len(doc.Samples[0].IDs), err)
 		}
 	}
 	// A template without an end gets one only where there is room.
@@ -442,21 +437,20 @@ func TestDocumentsDoNotShareWhatMayChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := fmt.Sprint(first.Sequences)
+	before := fmt.Sprint(first.Samples)
 	second, err := h.Encode(parse(t, `{"instruction": "ccccccc", "output": "ddddddd"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for f := range second.Sequences {
-		_ = append(second.Sequences[f][0], 99)
-		_ = append(second.Sequences[f], nil)
-	}
-	if after := fmt.Sprint(first.Sequences); after != before {
+	_ = append(second.Samples[0].IDs, 99)
+	_ = append(second.Samples[0].Labels, 99)
+	_ = append(second.Samples, handler.Sample{})
+	if after := fmt.Sprint(first.Samples); after != before {
 		t.Errorf("%s became %s", before, after)
 	}
-	third, err := h.Encode(parse(t, `{"instruction": "ccccccccc", "output": "ddddddddddd"}`), nil)
-	if err != nil || slices.Contains(third.Sequences[1][0], 99) {
-		t.Errorf("mask %v, error %v", third.Sequences[1][0], err)
+	_ = append(handler.Mask(3), 99)
+	if mask := handler.Mask(4); slices.Contains(mask, 99) {
+		t.Errorf("mask %v", mask)
 	}
 }
 
@@ -477,10 +471,10 @@ func TestDocumentsInOneMemoryDoNotTouchEachOther(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			docs, want = append(docs, doc), append(want, fmt.Sprint(alone.Sequences))
+			docs, want = append(docs, doc), append(want, fmt.Sprint(alone.Samples))
 		}
 		for i, d := range docs {
-			if got := fmt.Sprint(d.Sequences); got != want[i] {
+			if got := fmt.Sprint(d.Samples); got != want[i] {
 				t.Fatalf("document %d is %s, want %s", i, got, want[i])
 			}
 		}

@@ -49,14 +49,10 @@ func (e *encoder) headings(w *work, messages []chat.Message) (ids []int32, n int
 	return w.ids, n
 }
 
-// learnAfter makes the labels of ids of which the first n are not learned.
-func learnAfter(ids []int32, n int) func(dst []int32) []int32 {
-	return func(dst []int32) []int32 {
-		for range n {
-			dst = append(dst, chat.Ignored)
-		}
-		return append(dst, ids[n:]...)
-	}
+// learnAfter is the sample of ids of which the first n are not learned.
+func (w *work) learnAfter(m *Memory, ids []int32, n int) Sample {
+	w.labels = w.labels[:0].Ignore(n).Learn(len(ids) - n)
+	return m.sample(ids, w.labels)
 }
 
 // exchange is the sample of one question and answer under headings.
@@ -65,7 +61,7 @@ func (e *encoder) exchange(user, answer string, m *Memory) Document {
 	defer e.give(w)
 	w.messages = append(w.messages[:0], chat.Message{Role: chat.User, Content: user}, chat.Message{Role: chat.Assistant, Content: answer})
 	ids, n := e.headings(w, w.messages)
-	return e.sample(m, ids, learnAfter(ids, n))
+	return Document{Samples: append(m.samples(1), w.learnAfter(m, ids, n))}
 }
 
 // texts reads columns, of which the last is the answer. The reference stops at null.

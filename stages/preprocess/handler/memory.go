@@ -1,22 +1,20 @@
 package handler
 
+import "slices"
+
 const (
 	blockIDs = 64 << 10
 	// blockMost is the size of a block that is kept.
 	blockMost = 16 * blockIDs
+	blockForm = 256 // samples, and fields of text
 )
 
 // Memory is where documents lie. A nil one takes new memory for each.
 type Memory struct {
 	blocks  [][]int32 // filled up to their lengths
 	current int
-	forms   []fields
-}
-
-// fields holds a document's slices in one piece.
-type fields struct {
-	fields    [3][][]int32
-	sequences [3][]int32
+	forms   []Sample
+	texts   [][][]int32
 }
 
 // Reset makes the memory free for other documents.
@@ -29,10 +27,11 @@ func (m *Memory) Reset() {
 	}
 	clear(m.blocks[len(kept):])
 	clear(m.forms)
-	m.blocks, m.current, m.forms = kept, 0, m.forms[:0]
+	clear(m.texts)
+	m.blocks, m.current, m.forms, m.texts = kept, 0, m.forms[:0], m.texts[:0]
 }
 
-// room is space for n ids, to be appended to.
+// room is space for n numbers, to be appended to.
 func (m *Memory) room(n int) []int32 {
 	if m == nil {
 		return make([]int32, 0, n)
@@ -52,14 +51,35 @@ func (m *Memory) room(n int) []int32 {
 // copy keeps ids.
 func (m *Memory) copy(ids []int32) []int32 { return append(m.room(len(ids)), ids...) }
 
-// fields is space for the slices of a document.
-func (m *Memory) fields() *fields {
+// sample keeps a sample.
+func (m *Memory) sample(ids, labels []int32) Sample { return Sample{m.copy(ids), m.copy(labels)} }
+
+// samples is space for n samples, to be appended to.
+func (m *Memory) samples(n int) []Sample {
 	if m == nil {
-		return &fields{}
+		return make([]Sample, 0, n)
 	}
-	if len(m.forms) == cap(m.forms) {
-		m.forms = make([]fields, 0, 256) // those in use stay where they are
+	var out []Sample
+	m.forms, out = cutOff(m.forms, n)
+	return out[:0]
+}
+
+// fields is space for the texts of n fields.
+func (m *Memory) fields(n int) [][][]int32 {
+	if m == nil {
+		return make([][][]int32, n)
 	}
-	m.forms = m.forms[:len(m.forms)+1]
-	return &m.forms[len(m.forms)-1]
+	var out [][][]int32
+	m.texts, out = cutOff(m.texts, n)
+	return out
+}
+
+// cutOff takes n elements off the free end of from, which is another slice when that has no room: what was cut off before
+// stays where it is.
+func cutOff[T any](from []T, n int) (rest, out []T) {
+	if cap(from)-len(from) < n {
+		from = make([]T, 0, max(n, blockForm))
+	}
+	at := len(from)
+	return from[:at+n], slices.Clip(from[at : at+n])
 }

@@ -81,14 +81,11 @@ func (h moss) Encode(r record.Record, m *Memory) (Document, error) {
 	}
 	w := h.take()
 	defer h.give(w)
-	doc := Document{Sequences: make([][][]int32, 3)}
+	doc := Document{Samples: m.samples(len(all))}
 	for _, round := range all {
 		w.messages = append(w.messages, chat.Message{Role: chat.User, Content: round[0]}, chat.Message{Role: chat.Assistant, Content: round[1]})
 		ids, n := h.headings(w, w.messages)
-		own, mask, labels := sequences(m, ids, learnAfter(ids, n))
-		for i, s := range [][]int32{own, mask, labels} {
-			doc.Sequences[i] = append(doc.Sequences[i], s)
-		}
+		doc.Samples = append(doc.Samples, w.learnAfter(m, ids, n))
 	}
 	return doc, nil
 }
@@ -114,28 +111,24 @@ func (h mossMultiTurn) Encode(r record.Record, m *Memory) (Document, error) {
 	}
 	w := h.take()
 	defer h.give(w)
-	ids, labels := w.ids[:0], w.more[:0]
+	ids, labels := w.ids[:0], w.labels[:0]
 	// The reference puts the tokenizer's own bos and eos around every text.
 	special := h.Compat
 	for i, round := range all {
 		before := len(ids)
 		ids = h.Tokenizer.Encode(append(ids, baichuanUser), round[0], special)
 		ids = append(ids, baichuanAssistant)
-		for range len(ids) - before {
-			labels = append(labels, chat.Ignored)
-		}
+		question := len(ids) - before
 		if i > 0 || h.Compat { // an answer came before
-			labels[before] = h.EOD
+			labels = labels.Own(h.EOD)
+			question--
 		}
+		labels = labels.Ignore(question)
 		before = len(ids)
 		ids = h.Tokenizer.Encode(ids, round[1], special)
-		labels = append(labels, ids[before:]...)
+		labels = labels.Learn(len(ids) - before)
 	}
-	ids, labels = append(ids, h.EOD), append(labels, h.EOD)
-	w.ids, w.more = ids, labels
-	doc := Document{Sequences: make([][][]int32, 3)}
-	for i, s := range [][]int32{m.copy(ids), Mask(len(ids)), m.copy(labels)} {
-		doc.Sequences[i] = [][]int32{s}
-	}
-	return doc, nil
+	ids, labels = append(ids, h.EOD), labels.Learn(1)
+	w.ids, w.labels = ids, labels
+	return Document{Samples: append(m.samples(1), m.sample(ids, labels))}, nil
 }

@@ -22,7 +22,7 @@ func (h pretrain) Fields() []string  { return h.Keys }
 func (h pretrain) Columns() []string { return h.Keys }
 
 func (h pretrain) Encode(r record.Record, m *Memory) (Document, error) {
-	doc := Document{Sequences: make([][][]int32, len(h.Keys))}
+	doc := Document{Texts: m.fields(len(h.Keys))}
 	some := false
 	for i, key := range h.Keys {
 		text, ok, err := r.Text(key)
@@ -32,8 +32,8 @@ func (h pretrain) Encode(r record.Record, m *Memory) (Document, error) {
 		case !ok && h.Compat:
 			return doc, fmt.Errorf("%s: %q is null, and the reference stops there: leave compat out to pass over such records", r.Place, key)
 		case text != "":
-			doc.Sequences[i] = h.encode(text, m)
-			some = some || len(doc.Sequences[i]) > 0 // blanks hold no sentence
+			doc.Texts[i] = h.encode(text, m)
+			some = some || len(doc.Texts[i]) > 0 // blanks hold no sentence
 		}
 	}
 	if !some {

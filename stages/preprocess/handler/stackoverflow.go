@@ -31,5 +31,5 @@ func (h stackOverflow) Encode(r record.Record, m *Memory) (Document, error) {
 		return Document{Dropped: why}, err
 	}
 	full := "In python, " + text[0] + "\n### Question:\n" + text[1] + "\n### Response:\n" + text[2] + "\n"
-	return Document{Sequences: [][][]int32{h.encode(full, m)}}, nil
+	return Document{Texts: [][][]int32{h.encode(full, m)}}, nil
 }
