@@ -34,7 +34,7 @@ func TestAKilledPreprocessRunGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		for i := range 60_000 {
+		for i := range 90_000 {
 			fmt.Fprintf(&b, "{\"instruction\": \"question %d\", \"input\": \"\", \"output\": \"%s\"}\n", i, strings.Repeat("answer ", i%50))
 		}
 		if err := os.WriteFile(filepath.Join(dir, "many.jsonl"), b.Bytes(), 0o644); err != nil {

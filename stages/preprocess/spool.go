@@ -11,8 +11,8 @@ import (
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
-// spoolMost is how many numbers samples have in memory before they move to the disk: 96 MiB.
-const spoolMost = 24 << 20
+// spoolMost is how many numbers samples have in memory before they move to the disk: 64 MiB, as many as a run may lose.
+const spoolMost = checkpointEvery
 
 var spoolNames = []string{"spool_ids", "spool_labels"}
 

@@ -46,7 +46,7 @@ func (h alpaca) read(r record.Record, c *conversation) (why string, err error) {
 
 // respond adds the answers.
 func (h alpaca) respond(r record.Record, c *conversation) (why string, err error) {
-	if c.messages, c.answers, err = answers(c.messages, r, h.columns.column["response"]); err != nil {
+	if c.messages, c.answers, err = answers(c.messages, r, h.columns.column("response")); err != nil {
 		return "", err
 	}
 	if c.answers == 0 || !h.Compat && c.answers == 1 && c.messages[len(c.messages)-1].Content == "" {
@@ -68,8 +68,8 @@ func (m mapping) alpaca(r record.Record, c *conversation, compat bool) (why stri
 	if c.system, err = m.text(r, "system"); err != nil {
 		return "", err
 	}
-	if !compat && m.column["history"] != "" {
-		if c.messages, err = history(c.messages, r, m.column["history"]); err != nil {
+	if !compat && m.column("history") != "" {
+		if c.messages, err = history(c.messages, r, m.column("history")); err != nil {
 			return "", m.explain(err, "history")
 		}
 	}

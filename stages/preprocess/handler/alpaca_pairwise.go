@@ -49,10 +49,10 @@ func (h alpacaPairwise) read(r record.Record, c *conversation) (why string, err 
 func (h alpacaPairwise) respond(r record.Record, c *conversation) (why string, err error) {
 	asked := len(c.messages)
 	var chosen, rejected int
-	if c.messages, chosen, err = answers(c.messages, r, h.columns.column["chosen"]); err != nil {
+	if c.messages, chosen, err = answers(c.messages, r, h.columns.column("chosen")); err != nil {
 		return "", err
 	}
-	if c.messages, rejected, err = answers(c.messages, r, h.columns.column["rejected"]); err != nil {
+	if c.messages, rejected, err = answers(c.messages, r, h.columns.column("rejected")); err != nil {
 		return "", err
 	}
 	if chosen == 0 || rejected == 0 {

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,31 +11,33 @@ import (
 
 // mapping is the columns that a handler reads, by role.
 type mapping struct {
-	column map[string]string
+	roles []role
 	// taken are roles nobody mapped, which are read where the data has a column of their name.
 	taken []string
 }
 
+// role is a column by its role; "" is not read.
+type role struct{ name, column string }
+
 // mapColumns overlays the user's mapping on the defaults. Roles whose column is "" are not read. Of the
 // optional roles the reference reads those alone that are mapped, or wants them all the same.
 func (o Options) mapColumns(defaults map[string]string, optional ...string) (mapping, error) {
-	m := mapping{column: map[string]string{}}
-	var known []string
-	for role, column := range defaults {
-		m.column[role] = column
-		known = append(known, role)
+	known := slices.Sorted(maps.Keys(defaults))
+	var m mapping
+	for _, name := range known {
+		m.roles = append(m.roles, role{name, defaults[name]})
 	}
-	slices.Sort(known)
 	var given []string
 	for role := range o.MapKeys {
 		given = append(given, role)
 	}
 	slices.Sort(given)
 	for _, role := range given {
-		if _, ok := m.column[role]; !ok {
+		of := m.role(role)
+		if of == nil {
 			return m, fmt.Errorf("map_keys: unknown key %q, want %s", role, strings.Join(known, ", "))
 		}
-		m.column[role] = o.MapKeys[role]
+		of.column = o.MapKeys[role]
 	}
 	if o.Compat {
 		return m, nil
@@ -43,20 +46,38 @@ func (o Options) mapColumns(defaults map[string]string, optional ...string) (map
 		if _, ok := o.MapKeys[role]; ok {
 			continue
 		}
-		if m.column[role] == "" {
-			m.column[role] = role
+		if of := m.role(role); of.column == "" {
+			of.column = role
 		}
 		m.taken = append(m.taken, role)
 	}
 	return m, nil
 }
 
+// role finds a role; there are few of them, and this is asked for several times a record.
+func (m mapping) role(name string) *role {
+	for i := range m.roles {
+		if m.roles[i].name == name {
+			return &m.roles[i]
+		}
+	}
+	return nil
+}
+
+// column is the column of a role.
+func (m mapping) column(name string) string {
+	if r := m.role(name); r != nil {
+		return r.column
+	}
+	return ""
+}
+
 // columns lists the columns of the roles that the data must have, in order.
 func (m mapping) columns(roles ...string) []string {
 	var out []string
 	for _, r := range roles {
-		if m.column[r] != "" && !slices.Contains(m.taken, r) {
-			out = append(out, m.column[r])
+		if c := m.column(r); c != "" && !slices.Contains(m.taken, r) {
+			out = append(out, c)
 		}
 	}
 	return out
@@ -66,17 +87,18 @@ func (m mapping) columns(roles ...string) []string {
 func (m mapping) optional() []string {
 	var out []string
 	for _, r := range m.taken {
-		out = append(out, m.column[r])
+		out = append(out, m.column(r))
 	}
 	return out
 }
 
 // text is the text in a role's column; "" when it is not mapped, missing or null.
 func (m mapping) text(r record.Record, role string) (string, error) {
-	if m.column[role] == "" {
+	column := m.column(role)
+	if column == "" {
 		return "", nil
 	}
-	s, _, err := r.Text(m.column[role])
+	s, _, err := r.Text(column)
 	return s, m.explain(err, role)
 }
 
@@ -90,7 +112,7 @@ func (m mapping) explain(err error, role string) error {
 
 // value is what stands in a role's column.
 func (m mapping) value(r record.Record, role string) (v any, column string) {
-	column = m.column[role]
+	column = m.column(role)
 	v, _ = r.Fields.Get(column)
 	return v, column
 }
