@@ -33,11 +33,26 @@ type batch struct {
 	begin int64 // records of the input before these
 	read  int64 // bytes of all files read so far
 
-	done    chan struct{}   // closed when what follows is filled in
-	memory  *handler.Memory // of the results, when it is used again
-	results []result
+	apart   bool       // its records are taken apart
 	columns [][]string // by source, seen in these records, in order
-	err     error      // after the results
+
+	done    chan struct{} // closed when what follows is filled in
+	results []result
+	err     error // after the results
+
+	memory handler.Memory // of the results, unless the sink keeps them
+}
+
+// clear makes a batch free for other records. It holds nothing of the old ones then.
+func (b *batch) clear() {
+	clear(b.items)
+	clear(b.results)
+	for i := range b.columns {
+		clear(b.columns[i])
+		b.columns[i] = b.columns[i][:0]
+	}
+	b.items, b.results, b.err, b.apart = b.items[:0], b.results[:0], nil, false
+	b.memory.Reset()
 }
 
 // result is what became of one record.
@@ -57,8 +72,7 @@ type pipeline struct {
 	tolerance *tolerance
 	// examples are the first records left out, by reason.
 	examples map[string]string
-	// idle is memory of batches that are collected.
-	idle sync.Pool // of *handler.Memory
+	idle     sync.Pool // of batches that are collected
 	// seen are the columns of each source, once it is read.
 	seen [][]string
 	// from is what an earlier attempt has collected: nothing for a new one.
@@ -80,8 +94,9 @@ type collected struct {
 	Examples map[string]string `json:"examples"`
 }
 
-// run works until the input ends: a reader, workers that take records apart and encode them, a collector. The reader owns
-// both channels: order keeps the batches in line for the collector, which waits for each to be done.
+// run works until the input ends: a reader, workers that encode records, a collector. The reader owns both channels: order
+// keeps the batches in line for the collector, which waits for each to be done. Workers take records apart, too, unless they
+// are so busy that the reader has the time.
 func (p *pipeline) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	jobs, order := make(chan *batch, p.workers), make(chan *batch, 3*p.workers)
@@ -89,15 +104,23 @@ func (p *pipeline) run(ctx context.Context) error {
 		defer close(order)
 		defer close(jobs)
 		return p.read(ctx, func(b *batch) error {
-			b.done = make(chan struct{})
-			for _, to := range []chan<- *batch{order, jobs} {
-				select {
-				case to <- b:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
+			select {
+			case order <- b:
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			return nil
+			select {
+			case jobs <- b:
+				return nil
+			default:
+				p.takeApart(b)
+			}
+			select {
+			case jobs <- b:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		})
 	})
 	for range p.workers {
@@ -106,8 +129,7 @@ func (p *pipeline) run(ctx context.Context) error {
 			for b := range jobs {
 				memory := kept
 				if !p.keeps() {
-					kept, memory = nil, p.reused()
-					b.memory = memory
+					kept, memory = nil, &b.memory
 				}
 				if ctx.Err() == nil {
 					p.work(b, memory)
@@ -131,10 +153,8 @@ func (p *pipeline) run(ctx context.Context) error {
 			if err := c.take(b); err != nil {
 				return err
 			}
-			if b.memory != nil {
-				b.memory.Reset()
-				p.idle.Put(b.memory)
-			}
+			b.clear()
+			p.idle.Put(b)
 		}
 		return c.end()
 	})
@@ -144,7 +164,7 @@ func (p *pipeline) run(ctx context.Context) error {
 // read cuts the records into batches.
 func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 	defer p.mix.close()
-	b, bytes := &batch{begin: p.from.Records}, 0
+	b, bytes := p.batch(p.from.Records), 0
 	for skip := p.from.Records; ; {
 		it, err := p.mix.take(ctx)
 		if skip > 0 && err == nil {
@@ -165,8 +185,8 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 			continue
 		}
 		b.read = p.mix.offset()
-		last := err != nil                                                                         // the end, or a mistake that the batch tells
-		next := &batch{begin: b.begin + int64(len(b.items)), items: make([]item, 0, len(b.items))} // the workers own b from here on
+		last := err != nil                             // the end, or a mistake that the batch tells
+		next := p.batch(b.begin + int64(len(b.items))) // the workers own b from here on
 		if err := emit(b); err != nil || last {
 			return err
 		}
@@ -174,22 +194,22 @@ func (p *pipeline) read(ctx context.Context, emit func(*batch) error) error {
 	}
 }
 
-// reused is memory that is used again once its batch is collected.
-func (p *pipeline) reused() *handler.Memory {
-	if m, ok := p.idle.Get().(*handler.Memory); ok {
-		return m
+// batch is an empty one.
+func (p *pipeline) batch(begin int64) *batch {
+	b, ok := p.idle.Get().(*batch)
+	if !ok {
+		b = &batch{columns: make([][]string, len(p.sources))}
 	}
-	return &handler.Memory{}
+	b.begin, b.done = begin, make(chan struct{})
+	return b
 }
 
 // work makes documents of the records of a batch. A record that must not fail ends it.
 func (p *pipeline) work(b *batch, memory *handler.Memory) {
-	b.columns = make([][]string, len(p.sources))
-	b.results = make([]result, 0, len(b.items))
 	for i := range b.items {
 		it := &b.items[i]
-		if it.err == nil {
-			it.err = p.takeApart(b, it)
+		if it.err == nil && !b.apart {
+			it.err = p.decode(b, it)
 		}
 		doc, err := p.one(it, memory)
 		if err != nil && p.tolerance == nil {
@@ -202,10 +222,24 @@ func (p *pipeline) work(b *batch, memory *handler.Memory) {
 			it.raw.Release()
 		}
 	}
-	b.items = nil
 }
 
-func (p *pipeline) takeApart(b *batch, it *item) (err error) {
+// takeApart takes the records of a batch apart, up to one that ends it.
+func (p *pipeline) takeApart(b *batch) {
+	for i := range b.items {
+		it := &b.items[i]
+		if it.err == nil {
+			it.err = p.decode(b, it)
+		}
+		if it.err != nil && p.tolerance == nil {
+			break
+		}
+	}
+	b.apart = true
+}
+
+// decode takes a record apart, and says whether the filter lets it through.
+func (p *pipeline) decode(b *batch, it *item) (err error) {
 	s := p.sources[it.source]
 	looked := it.decoded.Fields != nil
 	if !looked {

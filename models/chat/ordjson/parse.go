@@ -288,6 +288,14 @@ func (p *parser) quoted() (string, error) {
 			default:
 				out = append(make([]byte, 0, p.length(from)), p.data[from:p.at]...)
 			}
+			if p.at+1 < len(p.data) {
+				if c := short(p.data[p.at+1]); c != 0 {
+					out = append(out, c)
+					p.at += 2
+					from = p.at
+					continue
+				}
+			}
 			r, err := p.escape()
 			if err != nil {
 				return "", err
@@ -348,6 +356,26 @@ func (p *parser) plain() {
 	p.at = at
 }
 
+// short is what an escape of a backslash and one character stands for; 0 when there is none.
+func short(c byte) byte {
+	switch c {
+	case 'n':
+		return '\n'
+	case '"', '\\', '/':
+		return c
+	case 't':
+		return '\t'
+	case 'r':
+		return '\r'
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	}
+	return 0
+}
+
+// escape reads an escape that is not short.
 func (p *parser) escape() (rune, error) {
 	start := p.at
 	p.at++
@@ -356,21 +384,7 @@ func (p *parser) escape() (rune, error) {
 	}
 	c := p.data[p.at]
 	p.at++
-	switch c {
-	case '"', '\\', '/':
-		return rune(c), nil
-	case 'b':
-		return '\b', nil
-	case 'f':
-		return '\f', nil
-	case 'n':
-		return '\n', nil
-	case 'r':
-		return '\r', nil
-	case 't':
-		return '\t', nil
-	case 'u':
-	default:
+	if c != 'u' {
 		p.at = start
 		return 0, p.errorf("unknown escape \\%c", rune(c))
 	}
