@@ -37,7 +37,13 @@ type Index struct {
 
 // Open opens PREFIX.bin and PREFIX.idx and checks every entry of the index against the files' sizes,
 // so that no later read can go astray.
-func Open(prefix string) (_ *Index, err error) {
+func Open(prefix string) (*Index, error) { return open(prefix, mapped.Open) }
+
+// OpenUnmapped is Open for reading that goes all over a large index, a little here and there: ids are read by calls, because
+// the pages of a map, each with its neighbours, would count as this process's memory.
+func OpenUnmapped(prefix string) (*Index, error) { return open(prefix, mapped.OpenUnmapped) }
+
+func open(prefix string, openBin func(path string) (*mapped.File, error)) (_ *Index, err error) {
 	x := &Index{prefix: prefix}
 	defer func() {
 		if err != nil {
@@ -47,7 +53,7 @@ func Open(prefix string) (_ *Index, err error) {
 	if x.idx, err = mapped.Open(prefix + ".idx"); err != nil {
 		return nil, fmt.Errorf("open token index: %w", err)
 	}
-	if x.bin, err = mapped.Open(prefix + ".bin"); err != nil {
+	if x.bin, err = openBin(prefix + ".bin"); err != nil {
 		return nil, fmt.Errorf("open token index: %w", err)
 	}
 	raw, err := x.idx.Range(0, x.idx.Size())
@@ -208,13 +214,20 @@ func (x *Index) AppendRange(dst []int32, i, from, n int) ([]int32, error) {
 		return dst, fmt.Errorf("read %s: ids [%d, %d+%d) of sequence %d of %d", x.prefix, from, from, n, i, x.sequences)
 	}
 	size := x.dtype.Size()
-	raw, err := x.bin.Range(x.pointer(i)+int64(from)*int64(size), int64(n)*int64(size))
-	if err != nil {
-		return dst, fmt.Errorf("read %s.bin: sequence %d: %w", x.prefix, i, err)
-	}
+	begin := x.pointer(i) + int64(from)*int64(size)
 	at := len(dst)
 	dst = slices.Grow(dst, n)[:at+n]
 	out := dst[at:]
+	if n > 0 && x.dtype == I32 && littleEndian() {
+		if _, err := x.bin.ReadAt(bytesOf(out), begin); err != nil {
+			return dst[:at], fmt.Errorf("read %s.bin: sequence %d: %w", x.prefix, i, err)
+		}
+		return dst, nil
+	}
+	raw, err := x.bin.Range(begin, int64(n)*int64(size))
+	if err != nil {
+		return dst[:at], fmt.Errorf("read %s.bin: sequence %d: %w", x.prefix, i, err)
+	}
 	switch x.dtype {
 	case U8:
 		for k, b := range raw {
@@ -233,10 +246,6 @@ func (x *Index) AppendRange(dst []int32, i, from, n int) ([]int32, error) {
 			out[k] = int32(int16(binary.LittleEndian.Uint16(raw[2*k:])))
 		}
 	case I32:
-		if littleEndian() {
-			copy(bytesOf(out), raw)
-			break
-		}
 		for k := range out {
 			out[k] = int32(binary.LittleEndian.Uint32(raw[4*k:]))
 		}

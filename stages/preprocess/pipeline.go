@@ -21,6 +21,8 @@ import (
 const (
 	batchRecords = 256
 	batchBytes   = 128 << 10
+	// batchesAhead is how many batches a worker may be ahead of the collector, which has to wait for the disk at times.
+	batchesAhead = 16
 	// columnsBy is the number of records by which every needed column must have shown up.
 	columnsBy = 1000
 	// maxExamples is how many reasons are told with an example.
@@ -99,7 +101,7 @@ type collected struct {
 // are so busy that the reader has the time.
 func (p *pipeline) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	jobs, order := make(chan *batch, p.workers), make(chan *batch, 3*p.workers)
+	jobs, order := make(chan *batch, p.workers), make(chan *batch, batchesAhead*p.workers)
 	g.Go(func() error {
 		defer close(order)
 		defer close(jobs)

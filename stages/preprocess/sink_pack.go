@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/belay-ml/belay/engine/fault"
+	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 	"golang.org/x/sync/errgroup"
@@ -117,30 +120,42 @@ func (s *packSink) groups() ([][2]int, error) {
 }
 
 const (
-	// forgetEvery is how many ids are read of the spool before its memory is given back.
-	forgetEvery = 2 << 20
-	// packsAtOnce is how many packs go to the fields' writers together.
-	packsAtOnce = 64
+	// forgetEvery is how many ids are read of the spool before the memory of its places is given back.
+	forgetEvery = 32 << 20
+	// gatherIDs is how many ids of packs are gathered before they are written.
+	gatherIDs = 256 << 10
 )
 
-// packer writes packs, the fields side by side.
+// packer gathers packs and writes them, the fields side by side.
 type packer struct {
 	*packSink
 	to    writers
-	first int // sample that the packs' numbers begin at
+	first int       // sample that the packs' numbers begin at
+	idle  sync.Pool // of *gathered
+}
+
+// gathered are some packs.
+type gathered struct {
+	packs [][]int32    // numbers of their samples
+	ids   []int32      // limit for each pack
+	used  []int        // how many of those are the samples'
+	users atomic.Int32 // fields that have not written them
 }
 
 // write writes all packs that come.
 func (p *packer) write(ctx context.Context, packs iter.Seq[[]int32]) error {
 	g, ctx := errgroup.WithContext(ctx)
-	fields := make([]chan [][]int32, len(p.to.all))
+	fields := make([]chan *gathered, len(p.to.all))
 	for f := range fields {
-		fields[f] = make(chan [][]int32, 2)
+		fields[f] = make(chan *gathered, 2)
 		g.Go(func() error {
 			w := fieldWriter{packer: p, to: p.to.all[f], field: f}
-			for packs := range fields[f] {
-				if err := w.write(packs); err != nil {
+			for some := range fields[f] {
+				if err := w.write(some); err != nil {
 					return err
+				}
+				if some.users.Add(-1) == 0 {
+					p.idle.Put(some)
 				}
 			}
 			return nil
@@ -152,7 +167,8 @@ func (p *packer) write(ctx context.Context, packs iter.Seq[[]int32]) error {
 				close(c)
 			}
 		}()
-		send := func(some [][]int32) error {
+		return p.gather(packs, func(some *gathered) error {
+			some.users.Store(int32(len(fields)))
 			for _, c := range fields {
 				select {
 				case c <- some:
@@ -161,19 +177,51 @@ func (p *packer) write(ctx context.Context, packs iter.Seq[[]int32]) error {
 				}
 			}
 			return nil
-		}
-		var some [][]int32
-		for pack := range packs {
-			if some = append(some, slices.Clone(pack)); len(some) == packsAtOnce {
-				if err := send(some); err != nil {
-					return err
-				}
-				some = nil
-			}
-		}
-		return send(some)
+		})
 	})
 	return g.Wait()
+}
+
+// gather reads the ids of packs.
+func (p *packer) gather(packs iter.Seq[[]int32], emit func(*gathered) error) error {
+	var some *gathered
+	read := 0
+	for pack := range packs {
+		if some == nil {
+			if some, _ = p.idle.Get().(*gathered); some == nil {
+				some = &gathered{}
+			}
+			some.packs, some.ids, some.used = some.packs[:0], some.ids[:0], some.used[:0]
+		}
+		at := len(some.ids)
+		some.ids = slices.Grow(some.ids, p.limit)[:at+p.limit]
+		row := some.ids[at:]
+		used := 0
+		for _, i := range pack {
+			i := p.first + int(i)
+			n := p.spool.length(i)
+			if err := p.spool.ids(row[used:used+n], i); err != nil {
+				return err
+			}
+			used += n
+		}
+		some.packs, some.used = append(some.packs, slices.Clone(pack)), append(some.used, used)
+		// Packs look all over the spool: without this the list of places would count as this process's memory.
+		if read += used; read >= forgetEvery {
+			p.spool.forget()
+			read = 0
+		}
+		if len(some.ids) >= gatherIDs {
+			if err := emit(some); err != nil {
+				return err
+			}
+			some = nil
+		}
+	}
+	if some == nil {
+		return nil
+	}
+	return emit(some)
 }
 
 // fieldWriter writes one field of packs: ids, mask, labels or lengths.
@@ -181,65 +229,60 @@ type fieldWriter struct {
 	*packer
 	to    *corpus.Writer
 	field int
-	runs  []int32
-	read  int // ids, since the spool's memory was given back
+	runs  chat.Labels
 }
 
-func (w *fieldWriter) write(packs [][]int32) error {
-	for _, pack := range packs {
-		n := w.limit
+func (w *fieldWriter) write(some *gathered) error {
+	for k, pack := range some.packs {
+		ids, n := some.ids[k*w.limit:][:some.used[k]], w.limit
 		if w.field == 3 {
 			n = len(pack)
 		}
-		if err := w.to.Fill(n, func(ids []int32) error { return w.row(ids, pack) }); err != nil {
+		if err := w.to.Fill(n, func(row []int32) error { return w.row(row, ids, pack) }); err != nil {
 			return err
 		}
 		w.to.EndDocument()
-	}
-	// Packs read all over the spool: without this its pages would count as this process's memory.
-	if w.read += len(packs) * w.limit; w.read >= forgetEvery {
-		w.spool.forget()
-		w.read = 0
 	}
 	return nil
 }
 
 // row fills in a field of a pack, up to the limit. The reference copies the ids into mask and labels too.
-func (w *fieldWriter) row(row, pack []int32) (err error) {
+func (w *fieldWriter) row(row, ids, pack []int32) error {
 	pad := w.pad
-	for k, i := range pack {
-		i := w.first + int(i)
-		n := w.spool.length(i)
-		switch {
-		case w.field == 3:
-			row[k] = int32(n)
-			continue
-		case w.field == 0 || w.compat:
-			err = w.spool.ids(row[:n], i)
-		case w.field == 1:
-			copy(row, handler.Mask(n))
-		default:
-			w.runs, err = w.spool.labels(row[:n], i, w.runs)
-		}
-		if err != nil {
-			return err
-		}
-		if w.field == 0 {
-			w.stats.tokens(row[:n]) // not in add: they are another processor's there
-		}
-		row = row[n:]
-	}
 	switch {
 	case w.field == 3:
+		for k, i := range pack {
+			row[k] = int32(w.spool.length(w.first + int(i)))
+		}
 		return nil
 	case w.compat:
 		pad = [...]int32{0, 1, corpus.Ignored}[w.field]
+		copy(row, ids)
 	case w.field == 1:
 		pad = 0
-	case w.field == 2:
-		pad = corpus.Ignored
+		copy(row, handler.Mask(len(ids)))
+	default:
+		copy(row, ids)
 	}
-	for i := range row {
+	if w.field == 0 {
+		w.stats.tokens(ids) // not in add: they are another processor's there
+	}
+	if w.field == 2 && !w.compat {
+		pad = corpus.Ignored
+		at := 0
+		for _, i := range pack {
+			var err error
+			if w.runs, err = w.spool.labels(w.runs, w.first+int(i)); err != nil {
+				return err
+			}
+			n := w.spool.length(w.first + int(i))
+			if err := w.runs.Apply(row[at : at+n]); err != nil {
+				return err
+			}
+			at += n
+		}
+	}
+	for i := len(ids); i < len(row); i++ {
 		row[i] = pad
 	}
 	return nil

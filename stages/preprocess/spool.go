@@ -128,8 +128,8 @@ func (s *spool) finish(ctx context.Context) error {
 	if _, err := s.disk.close(ctx); err != nil {
 		return fmt.Errorf("spool samples: %w", err)
 	}
-	for _, name := range spoolNames {
-		x, err := corpus.Open(filepath.Join(s.work, name))
+	for i, open := range []func(prefix string) (*corpus.Index, error){corpus.OpenUnmapped, corpus.Open} {
+		x, err := open(filepath.Join(s.work, spoolNames[i]))
 		if err != nil {
 			return fmt.Errorf("spool samples: %w", err)
 		}
@@ -190,19 +190,12 @@ func (s *spool) ids(dst []int32, i int) error {
 	return err
 }
 
-// labels are those of a sample; runs is memory to work in, which comes back.
-func (s *spool) labels(dst []int32, i int, runs []int32) ([]int32, error) {
-	if err := s.ids(dst, i); err != nil {
-		return runs, err
-	}
+// labels are those of a sample, in dst if they have to be read.
+func (s *spool) labels(dst chat.Labels, i int) (chat.Labels, error) {
 	if s.disk == nil {
-		return runs, s.held.samples[i].Labels.Apply(dst)
+		return s.held.samples[i].Labels, nil
 	}
-	var err error
-	if runs, err = s.opened[1].Append(runs[:0], i); err != nil {
-		return runs, err
-	}
-	return runs, chat.Labels(runs).Apply(dst)
+	return s.opened[1].Append(dst[:0], i)
 }
 
 // forget gives back the memory of what was read of the disk.

@@ -3,6 +3,7 @@ package preprocess
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/belay-ml/belay/models/chat"
@@ -65,12 +66,16 @@ func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
 				t.Fatalf("record %d is [%d, %d), want %v", i, from, to, want)
 			}
 		}
-		var runs []int32
+		var runs chat.Labels
 		for i := range ids {
-			gotIDs, gotLabels := make([]int32, s.length(i)), make([]int32, s.length(i))
+			gotIDs := make([]int32, s.length(i))
 			err := s.ids(gotIDs, i)
+			gotLabels := slices.Clone(gotIDs)
 			if err == nil {
-				runs, err = s.labels(gotLabels, i, runs)
+				runs, err = s.labels(runs, i)
+			}
+			if err == nil {
+				err = runs.Apply(gotLabels)
 			}
 			if err != nil || fmt.Sprint(gotIDs, gotLabels) != fmt.Sprint(ids[i], labels[i]) {
 				t.Fatalf("sample %d is %v %v, want %v %v, error %v", i, gotIDs, gotLabels, ids[i], labels[i], err)
