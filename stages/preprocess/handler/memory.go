@@ -4,8 +4,8 @@ import "slices"
 
 const (
 	blockIDs = 64 << 10
-	// blockMost is the size of a block that is kept.
-	blockMost = 16 * blockIDs
+	// blocksKept is how many blocks of the usual size are used again: a few long documents must not make them many.
+	blocksKept = 4
 	blockForm = 256 // samples, and fields of text
 )
 
@@ -21,7 +21,7 @@ type Memory struct {
 func (m *Memory) Reset() {
 	kept := m.blocks[:0]
 	for _, b := range m.blocks {
-		if cap(b) <= blockMost {
+		if cap(b) == blockIDs && len(kept) < blocksKept {
 			kept = append(kept, b[:0])
 		}
 	}
