@@ -16,13 +16,13 @@ import (
 	"github.com/belay-ml/belay/models/tok/hfjson"
 )
 
-const packed = `
+const running = `
 belay: 1
-name: packing
+name: running
 stages:
   data:
     uses: preprocess
-    with: {input: many.jsonl, tokenizer: tok, style: alpaca, template: default, pack: true, seq_length: 512}
+    with: {input: many.jsonl, tokenizer: tok, json_keys: [output], append_eod: true}
 `
 
 // TestAKilledPreprocessRunGoesOn kills a run once it has a checkpoint, and lets another one end it.
@@ -34,14 +34,14 @@ func TestAKilledPreprocessRunGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		for i := range 90_000 {
-			fmt.Fprintf(&b, "{\"instruction\": \"question %d\", \"input\": \"\", \"output\": \"%s\"}\n", i, strings.Repeat("answer ", i%50))
+		for i := range 60_000 { // 42 million ids, of which a checkpoint is made after 34
+			fmt.Fprintf(&b, "{\"output\": \"%d %s\"}\n", i, strings.Repeat("answer ", 50+i%100))
 		}
 		if err := os.WriteFile(filepath.Join(dir, "many.jsonl"), b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	whole, dir := workspaceWith(t, packed), workspaceWith(t, packed)
+	whole, dir := workspaceWith(t, running), workspaceWith(t, running)
 	records(whole)
 	records(dir)
 	must(t, belay(t, whole, "run", "recipe.yaml", "-q"))

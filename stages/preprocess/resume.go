@@ -17,7 +17,7 @@ const (
 	checkpointFile   = "checkpoint.json"
 	checkpointFormat = 2
 	// checkpointEvery is how many ids are written between two checkpoints.
-	checkpointEvery = 16 << 20
+	checkpointEvery = 32 << 20
 )
 
 // checkpoint is how far a run has come. What it speaks of is on the disk before it is.

@@ -11,7 +11,7 @@ import (
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
-// spoolMost is how many numbers samples have in memory before they move to the disk: 64 MiB, as many as a run may lose.
+// spoolMost is how many numbers samples have in memory before they move to the disk: 128 MiB, as many as a run may lose.
 const spoolMost = checkpointEvery
 
 var spoolNames = []string{"spool_ids", "spool_labels"}
