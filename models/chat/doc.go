@@ -16,7 +16,7 @@
 //
 // Encode writes a conversation to a Dialogue, which may be used again: the ids, and for each round how
 // many of them the model reads and answers. A limit cuts rounds by the shares of question and answer.
-// AppendLabels says what is learned.
+// AppendLabels says what is learned: Labels are runs of ids that are learned or not.
 //
 //	template + tokenizer -> Bind -> Bound; messages -> Encode -> Dialogue -> AppendLabels -> labels
 //

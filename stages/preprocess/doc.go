@@ -6,16 +6,24 @@
 //	      -> workers: record.Decode, rowexpr (filter, map), handler.Encode (template, tokenizer)
 //	      -> one collector, in input order -> sink -> corpus.Writer -> PREFIX_*.bin/.idx, manifest.json
 //
-// Reading, encoding and writing overlap. Batches wait in channels of fixed size, so memory does not
-// grow with the input; packing, which needs all lengths before the first pack, spools samples to the
-// stage's working directory and keeps four bytes a sample.
+// Reading, encoding and writing overlap. Batches wait in channels of fixed size and are used again, so memory does not
+// grow with the input; packing, which needs all lengths before the first pack, keeps samples where the workers made them
+// (spool), and moves them to the stage's working directory when they are many.
+//
+// # Memory
+//
+//	chunk of a file (record.Raw, until Release) -> texts of a Record, in the same bytes -> handler.Memory of the batch -> sink
+//
+// The collector touches ids only to write them: they come from another processor's cache. A sink that keeps documents says so
+// (keeps), and workers then put them into memory that stays.
 //
 // # Checkpoint
 //
-// Output waits in the working directory, which the engine keeps for a run that was cut short. Every few million ids, and
+// Output waits in the working directory, which the engine keeps for a run that was cut short. Every checkpointEvery ids, and
 // when the run is cancelled, checkpoint.json there says how far the input has come, with all counts and the Mark of each
 // index. Another attempt reads the input again up to there without encoding it, cuts the indexes to their marks and
-// goes on; the key vouches for the input and the parameters. What does not fit is begun anew.
+// goes on; the key vouches for the input and the parameters. What does not fit is begun anew. A run that ends before its
+// first checkpoint makes none.
 //
 // # Invariants
 //

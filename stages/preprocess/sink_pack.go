@@ -33,6 +33,9 @@ func (s *packSink) abort()                 { s.spool.abort() }
 func (s *packSink) keeps() bool            { return s.spool.keeps() }
 
 func (s *packSink) add(doc handler.Document) error {
+	if err := s.spool.occupy(doc.Samples); err != nil {
+		return err
+	}
 	if s.compat || s.fit(doc) {
 		for _, one := range doc.Samples {
 			if err := s.addSample(one); err != nil {

@@ -14,14 +14,19 @@ import (
 // spoolMost is how many numbers samples have in memory before they move to the disk: 128 MiB, as many as a run may lose.
 const spoolMost = checkpointEvery
 
+// headNumbers is the memory of a sample beside its own numbers.
+const headNumbers = 14
+
 var spoolNames = []string{"spool_ids", "spool_labels"}
 
 // spool keeps samples until all are known. They stay in memory, where they are, while they are few. Beyond that, and with the
 // first mark, they move to two token indexes in the working directory, in which a document is a record and labels are runs.
 type spool struct {
 	*target
-	most int // numbers in memory
-	size int64
+	most int   // numbers in memory
+	size int64 // ids of samples
+
+	occupied int // numbers in memory, those of samples that were not added included: they lie beside the others
 
 	held   held
 	disk   *writers // nil as long as samples are held
@@ -54,15 +59,21 @@ func (s *spool) open(from *written) error {
 // keeps says whether samples must stay as they are after add. Any goroutine may ask.
 func (s *spool) keeps() bool { return !s.moved.Load() }
 
+// occupy says that samples lie in memory that stays as it is, whether they are added then or not.
+func (s *spool) occupy(samples []handler.Sample) error {
+	for _, one := range samples {
+		s.occupied += headNumbers + len(one.IDs) + len(one.Labels)
+	}
+	if s.disk == nil && s.occupied > s.most {
+		return s.move()
+	}
+	return nil
+}
+
 func (s *spool) add(one handler.Sample) error {
 	s.size += int64(len(one.IDs))
-	if s.disk == nil && s.held.size+len(one.IDs)+len(one.Labels) > s.most {
-		if err := s.move(); err != nil {
-			return err
-		}
-	}
 	if s.disk == nil {
-		s.held.add(one)
+		s.held.samples = append(s.held.samples, one)
 		return nil
 	}
 	return s.write(one)
@@ -209,12 +220,6 @@ func (s *spool) forget() {
 type held struct {
 	samples []handler.Sample
 	ends    []int // of each record: the samples up to its end
-	size    int   // numbers in samples
-}
-
-func (h *held) add(one handler.Sample) {
-	h.samples = append(h.samples, one)
-	h.size += len(one.IDs) + len(one.Labels)
 }
 
 func (h *held) endRecord() { h.ends = append(h.ends, len(h.samples)) }

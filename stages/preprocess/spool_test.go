@@ -1,12 +1,14 @@
 package preprocess
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"github.com/belay-ml/belay/models/chat"
+	"github.com/belay-ml/belay/models/tok/toktest"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
@@ -45,7 +47,8 @@ func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
 				}
 				ids, labels = append(ids, one), append(labels, randomLabels(random, one))
 				total += int64(len(one))
-				if err := s.add(handler.Sample{IDs: one, Labels: chat.LabelsOf(one, labels[len(labels)-1])}); err != nil {
+				sample := handler.Sample{IDs: one, Labels: chat.LabelsOf(one, labels[len(labels)-1])}
+				if err := errors.Join(s.occupy([]handler.Sample{sample}), s.add(sample)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -81,5 +84,24 @@ func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
 				t.Fatalf("sample %d is %v %v, want %v %v, error %v", i, gotIDs, gotLabels, ids[i], labels[i], err)
 			}
 		}
+	}
+}
+
+func TestSamplesThatAreDroppedCountAsMemory(t *testing.T) {
+	t.Parallel()
+	s, err := newPackSink(&target{work: t.TempDir(), limit: 10, stats: newStats(toktest.New())}, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.abort()
+	s.spool.most = 1000
+	for range 200 {
+		ids := make([]int32, 11)
+		if err := s.add(handler.Document{Samples: []handler.Sample{{IDs: ids, Labels: chat.LabelsOf(ids, ids)}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.keeps() || s.size() != 0 {
+		t.Errorf("memory of dropped samples is kept: %v, %d ids", s.keeps(), s.size())
 	}
 }

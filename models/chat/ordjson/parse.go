@@ -22,6 +22,13 @@ var (
 // usualKeys is how many keys an object is thought to have.
 const usualKeys = 4
 
+// roomy is an object with the memory of as many members.
+type roomy struct {
+	object Object
+	keys   [usualKeys]string
+	values [usualKeys]any
+}
+
 // Error is a place where a text is not JSON.
 type Error struct {
 	Offset int // byte offset in the input
@@ -150,7 +157,8 @@ func (p *parser) word(w string) bool {
 }
 
 func (p *parser) object(depth int) (any, error) {
-	o := &Object{}
+	room := &roomy{}
+	o := &room.object
 	p.at++
 	if p.space(); p.at < len(p.data) && p.data[p.at] == '}' {
 		p.at++
@@ -178,7 +186,7 @@ func (p *parser) object(depth int) (any, error) {
 			return nil, err
 		}
 		if o.Keys == nil {
-			o.Keys, o.Values = make([]string, 0, usualKeys), make([]any, 0, usualKeys)
+			o.Keys, o.Values = room.keys[:0], room.values[:0]
 		}
 		o.Set(key, v)
 		more, err := p.next('}')

@@ -9,9 +9,10 @@
 //
 // A Handler says which columns it reads and which parallel fields it writes, and encodes a Record to a
 // Document. It has no state that changes, so many goroutines may share it. encoder is what the handlers
-// have in common: the memory of one Encode is kept for the next, and a document is two allocations.
+// have in common: the memory of one Encode is kept for the next. Documents lie in a Memory, which its owner empties when
+// they are written.
 //
-//	record -> Handler.Encode -> conversation -> chat.Dialogue -> Document{field -> sequences}, or a reason to leave the record out
+//	record -> Handler.Encode -> conversation -> chat.Dialogue -> Document{texts or samples}, or a reason to leave the record out
 //
 // # Columns
 //

@@ -6,7 +6,7 @@ const (
 	blockIDs = 64 << 10
 	// blocksKept is how many blocks of the usual size are used again: a few long documents must not make them many.
 	blocksKept = 4
-	blockForm = 256 // samples, and fields of text
+	blockForm  = 256 // samples, and fields of text
 )
 
 // Memory is where documents lie. A nil one takes new memory for each.
