@@ -261,6 +261,20 @@ func (x *Index) AppendRange(dst []int32, i, from, n int) ([]int32, error) {
 	return dst, nil
 }
 
+// ReadAt reads the ids of sequences that lie one after another, as a Writer leaves them, from an id of all on.
+func (x *Index) ReadAt(dst []int32, from int64) error {
+	if x.dtype != I32 || !littleEndian() {
+		return fmt.Errorf("read %s.bin: ids are %s here", x.prefix, x.dtype)
+	}
+	if len(dst) == 0 {
+		return nil
+	}
+	if _, err := x.bin.ReadAt(bytesOf(dst), 4*from); err != nil {
+		return fmt.Errorf("read %s.bin: %d ids from number %d on: %w", x.prefix, len(dst), from, err)
+	}
+	return nil
+}
+
 // Close unmaps both files.
 func (x *Index) Close() error {
 	var errs []error

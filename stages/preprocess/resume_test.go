@@ -209,8 +209,8 @@ func TestWhatIsLeftOfADamagedRunIsNotUsed(t *testing.T) {
 	want := whole(t, p)
 	for name, damage := range map[string]func(work string) error{
 		"a checkpoint that is cut short": func(work string) error { return os.Truncate(filepath.Join(work, checkpointFile), 100) },
-		"ids that are cut short":         func(work string) error { return os.Truncate(filepath.Join(work, "spool_ids.ids"), 100) },
-		"labels that are gone":           func(work string) error { return os.Remove(filepath.Join(work, "spool_labels.ids")) },
+		"ids that are cut short":         func(work string) error { return os.Truncate(filepath.Join(work, "spool.ids"), 100) },
+		"lengths that are gone":          func(work string) error { return os.Remove(filepath.Join(work, "spool.lengths")) },
 		"a list of other files": func(work string) error {
 			text, err := os.ReadFile(filepath.Join(work, checkpointFile))
 			return errors.Join(err, os.WriteFile(filepath.Join(work, checkpointFile), []byte(strings.Replace(string(text), "data.jsonl", "data2.jsonl", 1)), 0o644))

@@ -28,8 +28,9 @@ type sink interface {
 
 // written is what a sink has in the working directory.
 type written struct {
-	Marks []corpus.Mark      `json:"marks"`
-	Rows  []handler.Document `json:"rows,omitempty"` // waiting to be written
+	Marks   []corpus.Mark      `json:"marks"`
+	Samples int64              `json:"samples,omitempty"` // ids of spooled samples
+	Rows    []handler.Document `json:"rows,omitempty"`    // waiting to be written
 }
 
 // target is where a sink writes and by which rules.

@@ -122,12 +122,8 @@ func (s *packSink) groups() ([][2]int, error) {
 	return out, nil
 }
 
-const (
-	// forgetEvery is how many ids are read of the spool before the memory of its places is given back.
-	forgetEvery = 32 << 20
-	// gatherIDs is how many ids of packs are gathered before they are written.
-	gatherIDs = 256 << 10
-)
+// gatherIDs is how many ids of packs are gathered before they are written.
+const gatherIDs = 256 << 10
 
 // packer gathers packs and writes them, the fields side by side.
 type packer struct {
@@ -139,11 +135,18 @@ type packer struct {
 
 // gathered are some packs.
 type gathered struct {
-	packs [][]int32    // numbers of their samples
-	ids   []int32      // limit for each pack
-	used  []int        // how many of those are the samples'
-	users atomic.Int32 // fields that have not written them
+	ids     []int32 // limit for each pack
+	packs   []pack
+	samples []packedSample
+	labels  chat.Labels
+	users   atomic.Int32 // fields that have not written them
 }
+
+// pack is one of gathered packs: its ids that are not padding, and its samples, up to the end of both.
+type pack struct{ used, samples int }
+
+// packedSample is the number of ids and where the labels end.
+type packedSample struct{ ids, labels int }
 
 // write writes all packs that come.
 func (p *packer) write(ctx context.Context, packs iter.Seq[[]int32]) error {
@@ -185,35 +188,29 @@ func (p *packer) write(ctx context.Context, packs iter.Seq[[]int32]) error {
 	return g.Wait()
 }
 
-// gather reads the ids of packs.
+// gather reads the samples of packs.
 func (p *packer) gather(packs iter.Seq[[]int32], emit func(*gathered) error) error {
 	var some *gathered
-	read := 0
-	for pack := range packs {
+	for numbers := range packs {
 		if some == nil {
 			if some, _ = p.idle.Get().(*gathered); some == nil {
 				some = &gathered{}
 			}
-			some.packs, some.ids, some.used = some.packs[:0], some.ids[:0], some.used[:0]
+			some.ids, some.packs, some.samples, some.labels = some.ids[:0], some.packs[:0], some.samples[:0], some.labels[:0]
 		}
 		at := len(some.ids)
-		some.ids = slices.Grow(some.ids, p.limit)[:at+p.limit]
-		row := some.ids[at:]
-		used := 0
-		for _, i := range pack {
-			i := p.first + int(i)
-			n := p.spool.length(i)
-			if err := p.spool.ids(row[used:used+n], i); err != nil {
+		some.ids = slices.Grow(some.ids, p.limit)
+		row := some.ids[at:at]
+		for _, i := range numbers {
+			one, err := p.spool.sample(p.first + int(i))
+			if err != nil {
 				return err
 			}
-			used += n
+			row, some.labels = append(row, one.IDs...), append(some.labels, one.Labels...)
+			some.samples = append(some.samples, packedSample{len(one.IDs), len(some.labels)})
 		}
-		some.packs, some.used = append(some.packs, slices.Clone(pack)), append(some.used, used)
-		// Packs look all over the spool: without this the list of places would count as this process's memory.
-		if read += used; read >= forgetEvery {
-			p.spool.forget()
-			read = 0
-		}
+		some.ids = some.ids[:at+p.limit]
+		some.packs = append(some.packs, pack{len(row), len(some.samples)})
 		if len(some.ids) >= gatherIDs {
 			if err := emit(some); err != nil {
 				return err
@@ -232,30 +229,36 @@ type fieldWriter struct {
 	*packer
 	to    *corpus.Writer
 	field int
-	runs  chat.Labels
 }
 
 func (w *fieldWriter) write(some *gathered) error {
+	labels, first := 0, 0 // where the pack's labels and samples begin
 	for k, pack := range some.packs {
-		ids, n := some.ids[k*w.limit:][:some.used[k]], w.limit
+		ids, samples, n := some.ids[k*w.limit:][:pack.used], some.samples[first:pack.samples], w.limit
 		if w.field == 3 {
-			n = len(pack)
+			n = len(samples)
 		}
-		if err := w.to.Fill(n, func(row []int32) error { return w.row(row, ids, pack) }); err != nil {
+		err := w.to.Fill(n, func(row []int32) error { return w.row(row, ids, samples, some.labels, labels) })
+		if err != nil {
 			return err
 		}
 		w.to.EndDocument()
+		if len(samples) > 0 {
+			labels = samples[len(samples)-1].labels
+		}
+		first = pack.samples
 	}
 	return nil
 }
 
-// row fills in a field of a pack, up to the limit. The reference copies the ids into mask and labels too.
-func (w *fieldWriter) row(row, ids, pack []int32) error {
+// row fills in a field of a pack, up to the limit; the labels of its first sample begin at a place of all. The reference
+// copies the ids into mask and labels too.
+func (w *fieldWriter) row(row, ids []int32, samples []packedSample, all chat.Labels, from int) error {
 	pad := w.pad
 	switch {
 	case w.field == 3:
-		for k, i := range pack {
-			row[k] = int32(w.spool.length(w.first + int(i)))
+		for k, one := range samples {
+			row[k] = int32(one.ids)
 		}
 		return nil
 	case w.compat:
@@ -264,26 +267,20 @@ func (w *fieldWriter) row(row, ids, pack []int32) error {
 	case w.field == 1:
 		pad = 0
 		copy(row, handler.Mask(len(ids)))
+	case w.field == 2:
+		pad = corpus.Ignored
+		rest := row[:copy(row, ids)]
+		for _, one := range samples {
+			if err := all[from:one.labels].Apply(rest[:one.ids]); err != nil {
+				return err
+			}
+			rest, from = rest[one.ids:], one.labels
+		}
 	default:
 		copy(row, ids)
 	}
 	if w.field == 0 {
 		w.stats.tokens(ids) // not in add: they are another processor's there
-	}
-	if w.field == 2 && !w.compat {
-		pad = corpus.Ignored
-		at := 0
-		for _, i := range pack {
-			var err error
-			if w.runs, err = w.spool.labels(w.runs, w.first+int(i)); err != nil {
-				return err
-			}
-			n := w.spool.length(w.first + int(i))
-			if err := w.runs.Apply(row[at : at+n]); err != nil {
-				return err
-			}
-			at += n
-		}
 	}
 	for i := len(ids); i < len(row); i++ {
 		row[i] = pad

@@ -2,25 +2,28 @@ package preprocess
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
-	"github.com/belay-ml/belay/models/chat"
 	"github.com/belay-ml/belay/stages/corpus"
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
-// spoolMost is how many numbers samples have in memory before they move to the disk: 128 MiB, as many as a run may lose.
-const spoolMost = checkpointEvery
+// spoolMost is how many numbers samples have in memory before they move to the disk: 96 MiB. The collector of garbage lets a
+// process grow to twice that.
+const spoolMost = 24 << 20
 
 // headNumbers is the memory of a sample beside its own numbers.
 const headNumbers = 14
 
-var spoolNames = []string{"spool_ids", "spool_labels"}
+const spoolName = "spool"
 
 // spool keeps samples until all are known. They stay in memory, where they are, while they are few. Beyond that, and with the
-// first mark, they move to two token indexes in the working directory, in which a document is a record and labels are runs.
+// first mark, they move to a token index in the working directory, in which a document is a record and a sample two sequences,
+// ids and labels.
 type spool struct {
 	*target
 	most int   // numbers in memory
@@ -28,10 +31,10 @@ type spool struct {
 
 	occupied int // numbers in memory, those of samples that were not added included: they lie beside the others
 
-	held   held
-	disk   *writers // nil as long as samples are held
-	moved  atomic.Bool
-	opened []*corpus.Index
+	held  held
+	disk  *writers // nil as long as samples are held
+	moved atomic.Bool
+	*scattered
 }
 
 func newSpool(t *target, from *written) (*spool, error) {
@@ -42,12 +45,12 @@ func newSpool(t *target, from *written) (*spool, error) {
 	if err := s.open(from); err != nil {
 		return nil, err
 	}
-	s.size = s.disk.size()
+	s.size = from.Samples
 	return s, nil
 }
 
 func (s *spool) open(from *written) error {
-	w, err := s.target.open(s.work, spoolNames, corpus.I32, from)
+	w, err := s.target.open(s.work, []string{spoolName}, corpus.I32, from)
 	if err != nil {
 		return fmt.Errorf("spool samples: %w", err)
 	}
@@ -85,16 +88,13 @@ func (s *spool) endRecord() {
 		s.held.endRecord()
 		return
 	}
-	for _, w := range s.disk.all {
-		w.EndDocument()
-	}
+	s.disk.all[0].EndDocument()
 }
 
 func (s *spool) write(one handler.Sample) error {
-	for i, what := range [][]int32{one.IDs, one.Labels} {
-		if err := s.disk.all[i].Add(what); err != nil {
-			return fmt.Errorf("spool samples: %w", err)
-		}
+	w := s.disk.all[0]
+	if err := errors.Join(w.Add(one.IDs), w.Add(one.Labels)); err != nil {
+		return fmt.Errorf("spool samples: %w", err)
 	}
 	return nil
 }
@@ -128,7 +128,9 @@ func (s *spool) mark() (written, error) {
 			return written{}, err
 		}
 	}
-	return s.disk.mark()
+	out, err := s.disk.mark()
+	out.Samples = s.size
+	return out, err
 }
 
 // finish ends the adding; samples are read from then on.
@@ -136,15 +138,12 @@ func (s *spool) finish(ctx context.Context) error {
 	if s.disk == nil {
 		return nil
 	}
-	if _, err := s.disk.close(ctx); err != nil {
-		return fmt.Errorf("spool samples: %w", err)
+	_, err := s.disk.close(ctx)
+	if err == nil {
+		s.scattered, err = openScattered(filepath.Join(s.work, spoolName))
 	}
-	for i, open := range []func(prefix string) (*corpus.Index, error){corpus.OpenUnmapped, corpus.Open} {
-		x, err := open(filepath.Join(s.work, spoolNames[i]))
-		if err != nil {
-			return fmt.Errorf("spool samples: %w", err)
-		}
-		s.opened = append(s.opened, x)
+	if err != nil {
+		return fmt.Errorf("spool samples: %w", err)
 	}
 	return nil
 }
@@ -153,10 +152,10 @@ func (s *spool) abort() {
 	if s.disk != nil {
 		s.disk.abort()
 	}
-	for _, x := range s.opened {
-		x.Close()
+	if s.scattered != nil {
+		s.index.Close()
+		s.scattered = nil
 	}
-	s.opened = nil
 }
 
 // samples is how many there are.
@@ -164,7 +163,7 @@ func (s *spool) samples() int {
 	if s.disk == nil {
 		return len(s.held.samples)
 	}
-	return s.opened[0].Sequences()
+	return s.index.Sequences() / 2
 }
 
 // records is how many were ended.
@@ -172,7 +171,7 @@ func (s *spool) records() int {
 	if s.disk == nil {
 		return len(s.held.ends)
 	}
-	return s.opened[0].Documents()
+	return s.index.Documents()
 }
 
 // record is the range of samples of a record.
@@ -180,7 +179,8 @@ func (s *spool) record(i int) (from, to int) {
 	if s.disk == nil {
 		return s.held.record(i)
 	}
-	return s.opened[0].Document(i)
+	from, to = s.index.Document(i)
+	return from / 2, to / 2
 }
 
 // length is the number of ids of a sample.
@@ -188,32 +188,59 @@ func (s *spool) length(i int) int {
 	if s.disk == nil {
 		return len(s.held.samples[i].IDs)
 	}
-	return s.opened[0].Len(i)
+	return int(s.lengths[2*i])
 }
 
-// ids are those of a sample, as many as there is room for.
-func (s *spool) ids(dst []int32, i int) error {
+// sample is a sample until the next call, by one goroutine.
+func (s *spool) sample(i int) (handler.Sample, error) {
 	if s.disk == nil {
-		copy(dst, s.held.samples[i].IDs)
-		return nil
+		return s.held.samples[i], nil
 	}
-	_, err := s.opened[0].AppendRange(dst[:0], i, 0, len(dst))
-	return err
+	return s.read(i)
 }
 
-// labels are those of a sample, in dst if they have to be read.
-func (s *spool) labels(dst chat.Labels, i int) (chat.Labels, error) {
-	if s.disk == nil {
-		return s.held.samples[i].Labels, nil
-	}
-	return s.opened[1].Append(dst[:0], i)
+// placesApart is how many samples stand between two whose places are kept.
+const placesApart = 64
+
+// scattered reads samples in any order. Maps of a large spool, each page with its neighbours, would count as memory, and so
+// would its list of places: of these there is a part.
+type scattered struct {
+	index   *corpus.Index
+	lengths []uint32 // of all sequences
+	places  []int64  // of some samples
+	buf     []int32
 }
 
-// forget gives back the memory of what was read of the disk.
-func (s *spool) forget() {
-	for _, x := range s.opened {
-		x.Forget()
+func openScattered(prefix string) (*scattered, error) {
+	x, err := corpus.OpenUnmapped(prefix)
+	if err != nil {
+		return nil, err
 	}
+	s := &scattered{index: x, lengths: make([]uint32, x.Sequences())}
+	at := int64(0)
+	for i := range s.lengths {
+		if i%(2*placesApart) == 0 {
+			s.places = append(s.places, at)
+		}
+		s.lengths[i] = uint32(x.Len(i))
+		at += int64(x.Len(i))
+	}
+	x.Forget()
+	return s, nil
+}
+
+func (s *scattered) read(i int) (handler.Sample, error) {
+	at := s.places[i/placesApart]
+	for _, n := range s.lengths[i/placesApart*2*placesApart : 2*i] {
+		at += int64(n)
+	}
+	ids := int(s.lengths[2*i])
+	n := ids + int(s.lengths[2*i+1])
+	s.buf = slices.Grow(s.buf[:0], n)[:n]
+	if err := s.index.ReadAt(s.buf, at); err != nil {
+		return handler.Sample{}, err
+	}
+	return handler.Sample{IDs: s.buf[:ids], Labels: s.buf[ids:]}, nil
 }
 
 // held are samples in memory.

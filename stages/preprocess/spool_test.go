@@ -69,17 +69,13 @@ func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
 				t.Fatalf("record %d is [%d, %d), want %v", i, from, to, want)
 			}
 		}
-		var runs chat.Labels
 		for i := range ids {
-			gotIDs := make([]int32, s.length(i))
-			err := s.ids(gotIDs, i)
-			gotLabels := slices.Clone(gotIDs)
-			if err == nil {
-				runs, err = s.labels(runs, i)
+			one, err := s.sample(i)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if err == nil {
-				err = runs.Apply(gotLabels)
-			}
+			gotIDs, gotLabels := one.IDs, slices.Clone(one.IDs)
+			err = one.Labels.Apply(gotLabels)
 			if err != nil || fmt.Sprint(gotIDs, gotLabels) != fmt.Sprint(ids[i], labels[i]) {
 				t.Fatalf("sample %d is %v %v, want %v %v, error %v", i, gotIDs, gotLabels, ids[i], labels[i], err)
 			}

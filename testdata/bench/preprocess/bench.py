@@ -21,29 +21,34 @@ def inputs(shared, work, mb):
     distinct = [json.loads(l) for l in open(tokbench.texts(shared, work)["distinct"], encoding="utf-8")]
     rng = random.Random(2)
     dump = lambda x: json.dumps(x, ensure_ascii=False) + "\n"
-    size, raw, jobs = 0, [], {}
-    with open(work + "/pretrain.jsonl", "w", encoding="utf-8") as f:
-        while size < mb * 1e6:
+    jobs = {}
+    # Nothing of it is kept: the peak memory of a process begins with that of its parent.
+    def write(name, args, records):
+        size = 0
+        with open(f"{work}/{name}.jsonl", "w", encoding="utf-8") as data, open(f"{work}/{name}.raw", "w", encoding="utf-8") as raw:
+            for record, texts in records:
+                data.write(dump(record))
+                for t in texts:
+                    raw.write(dump(t)); size += len(t.encode())
+                if size >= mb * 1e6: break
+        jobs[name] = dict(args=args, mb=size / 1e6)
+
+    def documents():
+        while True:
             rng.shuffle(distinct)
-            for t in distinct:
-                f.write(dump({"text": t})); raw.append(t); size += len(t.encode())
-    jobs["pretrain"] = dict(args=["--with", "append_eod=true"], raw=raw)
+            for t in distinct: yield {"text": t}, [t]
+
     pieces = [p for t in distinct for p in t.split("\n\n") if p.strip()]
-    size, raw = 0, []
-    with open(work + "/alpaca.jsonl", "w", encoding="utf-8") as f:
-        while size < mb * 1e6:
+
+    def exchanges():
+        while True:
             i, o = rng.choice(pieces)[:200], rng.choice(pieces)[:1500]
             q = rng.choice(pieces)[:300] if rng.random() < 0.5 else ""
-            f.write(dump({"instruction": i, "input": q, "output": o}))
             user = i + ("\n" + q if q else "")
-            raw += ["<|im_start|>user\n" + user + "<|im_end|>\n<|im_start|>assistant\n", o]
-            size += len(raw[-1].encode()) + len(raw[-2].encode())
-    jobs["alpaca"] = dict(args=["--with", "style=alpaca", "--with", "template=qwen", "--with", "pack=true", "--with", "seq_length=4096"], raw=raw)
-    for name, j in jobs.items():
-        with open(f"{work}/{name}.raw", "w", encoding="utf-8") as f:
-            for t in j["raw"]: f.write(dump(t))
-        j["mb"] = sum(len(t.encode()) for t in j["raw"]) / 1e6
-        del j["raw"]
+            yield {"instruction": i, "input": q, "output": o}, ["<|im_start|>user\n" + user + "<|im_end|>\n<|im_start|>assistant\n", o]
+
+    write("pretrain", ["--with", "append_eod=true"], documents())
+    write("alpaca", ["--with", "style=alpaca", "--with", "template=qwen", "--with", "pack=true", "--with", "seq_length=4096"], exchanges())
     return jobs
 
 
