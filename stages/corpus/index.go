@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"os"
 	"slices"
@@ -73,6 +74,25 @@ func (x *Index) Forget() {
 	x.bin.Forget()
 }
 
+// forgetBehind gives back, now and then, the memory of the places that a walk over all has passed.
+func (x *Index) forgetBehind(i int) {
+	if i&(1<<20-1) == 0 && x.idx != nil {
+		x.idx.Forget()
+	}
+}
+
+// Lengths are the numbers of ids of all sequences.
+func (x *Index) Lengths() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range x.sequences {
+			x.forgetBehind(i)
+			if !yield(x.Len(i)) {
+				return
+			}
+		}
+	}
+}
+
 // parse takes the index apart. Sizes are compared by subtraction and division, so that no count in
 // the header can overflow.
 func (x *Index) parse(raw []byte, binSize int64) error {
@@ -117,6 +137,7 @@ func (x *Index) check(binSize int64) error {
 	size := int64(x.dtype.Size())
 	before := [2]int64{} // where the sequence before it lies
 	for i := range x.sequences {
+		x.forgetBehind(i)
 		n, at := int64(int32(binary.LittleEndian.Uint32(x.lengths[4*i:]))), x.pointer(i)
 		switch {
 		case n < 0:
@@ -138,6 +159,7 @@ func (x *Index) check(binSize int64) error {
 	}
 	last := int64(0)
 	for i := range x.documents + 1 {
+		x.forgetBehind(i)
 		at := headerSize + 12*x.sequences + 8*i
 		v := x.bound(i)
 		switch {

@@ -216,14 +216,14 @@ func openScattered(prefix string) (*scattered, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scattered{index: x, lengths: make([]uint32, x.Sequences())}
+	s := &scattered{index: x, lengths: make([]uint32, 0, x.Sequences())}
 	at := int64(0)
-	for i := range s.lengths {
-		if i%(2*placesApart) == 0 {
+	for n := range x.Lengths() {
+		if len(s.lengths)%(2*placesApart) == 0 {
 			s.places = append(s.places, at)
 		}
-		s.lengths[i] = uint32(x.Len(i))
-		at += int64(x.Len(i))
+		s.lengths = append(s.lengths, uint32(n))
+		at += int64(n)
 	}
 	x.Forget()
 	return s, nil
