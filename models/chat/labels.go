@@ -9,22 +9,6 @@ type Labels []int32
 
 const ownLabel = -1
 
-// LabelsOf are labels that are known one by one.
-func LabelsOf(ids, labels []int32) Labels {
-	var l Labels
-	for i, label := range labels {
-		switch label {
-		case Ignored:
-			l = l.Ignore(1)
-		case ids[i]:
-			l = l.Learn(1)
-		default:
-			l = l.Own(label)
-		}
-	}
-	return l
-}
-
 // Ignore goes on with n ids that are not learned.
 func (l Labels) Ignore(n int) Labels { return l.run(n, 0) }
 

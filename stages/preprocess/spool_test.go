@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/belay-ml/belay/models/chat"
@@ -12,17 +11,20 @@ import (
 	"github.com/belay-ml/belay/stages/preprocess/handler"
 )
 
-// randomLabels are labels of ids in runs, with some that are other ids.
-func randomLabels(random *rand.Rand, ids []int32) []int32 {
-	labels := make([]int32, len(ids))
-	kind := 0
-	for i, id := range ids {
-		if random.IntN(5) == 0 {
-			kind = random.IntN(3)
+// randomLabels are labels of n ids.
+func randomLabels(random *rand.Rand, n int) chat.Labels {
+	var l chat.Labels
+	for range n {
+		switch random.IntN(8) {
+		case 0:
+			l = l.Own(random.Int32N(100))
+		case 1, 2, 3:
+			l = l.Learn(1)
+		default:
+			l = l.Ignore(1)
 		}
-		labels[i] = [...]int32{chat.Ignored, id, random.Int32N(100)}[kind]
 	}
-	return labels
+	return l
 }
 
 func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
@@ -35,25 +37,25 @@ func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
 		}
 		defer s.abort()
 		s.most = most
-		var ids, labels [][]int32
+		var samples []handler.Sample
 		var records [][2]int
 		total := int64(0)
 		for range 300 {
-			from := len(ids)
+			from := len(samples)
 			for range random.IntN(4) {
 				one := make([]int32, random.IntN(60))
 				for i := range one {
 					one[i] = random.Int32N(100)
 				}
-				ids, labels = append(ids, one), append(labels, randomLabels(random, one))
 				total += int64(len(one))
-				sample := handler.Sample{IDs: one, Labels: chat.LabelsOf(one, labels[len(labels)-1])}
+				sample := handler.Sample{IDs: one, Labels: randomLabels(random, len(one))}
+				samples = append(samples, sample)
 				if err := errors.Join(s.occupy([]handler.Sample{sample}), s.add(sample)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			s.endRecord()
-			records = append(records, [2]int{from, len(ids)})
+			records = append(records, [2]int{from, len(samples)})
 		}
 		if onDisk := s.disk != nil; onDisk != (most < 1<<30) || onDisk == s.keeps() {
 			t.Fatalf("at most %d numbers in memory: on disk %v", most, onDisk)
@@ -61,23 +63,18 @@ func TestSpooledSamplesAreTheSameInMemoryAndOnDisk(t *testing.T) {
 		if err := s.finish(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if s.samples() != len(ids) || s.records() != len(records) || s.size != total {
-			t.Fatalf("%d samples of %d records with %d ids, want %d, %d and %d", s.samples(), s.records(), s.size, len(ids), len(records), total)
+		if s.samples() != len(samples) || s.records() != len(records) || s.size != total {
+			t.Fatalf("%d samples of %d records with %d ids, want %d, %d and %d", s.samples(), s.records(), s.size, len(samples), len(records), total)
 		}
 		for i, want := range records {
 			if from, to := s.record(i); from != want[0] || to != want[1] {
 				t.Fatalf("record %d is [%d, %d), want %v", i, from, to, want)
 			}
 		}
-		for i := range ids {
-			one, err := s.sample(i)
-			if err != nil {
-				t.Fatal(err)
-			}
-			gotIDs, gotLabels := one.IDs, slices.Clone(one.IDs)
-			err = one.Labels.Apply(gotLabels)
-			if err != nil || fmt.Sprint(gotIDs, gotLabels) != fmt.Sprint(ids[i], labels[i]) {
-				t.Fatalf("sample %d is %v %v, want %v %v, error %v", i, gotIDs, gotLabels, ids[i], labels[i], err)
+		for i, want := range samples {
+			got, err := s.sample(i)
+			if err != nil || s.length(i) != len(want.IDs) || fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Fatalf("sample %d of %d ids is %v, want %v, error %v", i, s.length(i), got, want, err)
 			}
 		}
 	}
@@ -93,7 +90,7 @@ func TestSamplesThatAreDroppedCountAsMemory(t *testing.T) {
 	s.spool.most = 1000
 	for range 200 {
 		ids := make([]int32, 11)
-		if err := s.add(handler.Document{Samples: []handler.Sample{{IDs: ids, Labels: chat.LabelsOf(ids, ids)}}}); err != nil {
+		if err := s.add(handler.Document{Samples: []handler.Sample{{IDs: ids, Labels: chat.Labels(nil).Learn(len(ids))}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
