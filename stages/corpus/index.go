@@ -40,7 +40,7 @@ type Index struct {
 // so that no later read can go astray.
 func Open(prefix string) (*Index, error) { return open(prefix, mapped.Open) }
 
-// OpenUnmapped is Open for reading that goes all over a large index, a little here and there: ids are read by calls, because
+// OpenUnmapped is Open for reading that goes all over a large index, a little here and there (ReadAt): by calls, because
 // the pages of a map, each with its neighbours, would count as this process's memory.
 func OpenUnmapped(prefix string) (*Index, error) { return open(prefix, mapped.OpenUnmapped) }
 
@@ -236,20 +236,13 @@ func (x *Index) AppendRange(dst []int32, i, from, n int) ([]int32, error) {
 		return dst, fmt.Errorf("read %s: ids [%d, %d+%d) of sequence %d of %d", x.prefix, from, from, n, i, x.sequences)
 	}
 	size := x.dtype.Size()
-	begin := x.pointer(i) + int64(from)*int64(size)
+	raw, err := x.bin.Range(x.pointer(i)+int64(from)*int64(size), int64(n)*int64(size))
+	if err != nil {
+		return dst, fmt.Errorf("read %s.bin: sequence %d: %w", x.prefix, i, err)
+	}
 	at := len(dst)
 	dst = slices.Grow(dst, n)[:at+n]
 	out := dst[at:]
-	if n > 0 && x.dtype == I32 && littleEndian() {
-		if _, err := x.bin.ReadAt(bytesOf(out), begin); err != nil {
-			return dst[:at], fmt.Errorf("read %s.bin: sequence %d: %w", x.prefix, i, err)
-		}
-		return dst, nil
-	}
-	raw, err := x.bin.Range(begin, int64(n)*int64(size))
-	if err != nil {
-		return dst[:at], fmt.Errorf("read %s.bin: sequence %d: %w", x.prefix, i, err)
-	}
 	switch x.dtype {
 	case U8:
 		for k, b := range raw {
@@ -268,6 +261,10 @@ func (x *Index) AppendRange(dst []int32, i, from, n int) ([]int32, error) {
 			out[k] = int32(int16(binary.LittleEndian.Uint16(raw[2*k:])))
 		}
 	case I32:
+		if littleEndian() {
+			copy(bytesOf(out), raw)
+			break
+		}
 		for k := range out {
 			out[k] = int32(binary.LittleEndian.Uint32(raw[4*k:]))
 		}

@@ -141,7 +141,7 @@ func (k *keeper) run(ctx context.Context, p *pipeline) error {
 		k.at.Stats.Dropped[filtered] += n
 	}
 	k.at.Complete = true
-	if k.saved == 0 && k.to.size() < k.every {
+	if k.saved == 0 {
 		return nil // what is left to do takes less than to read it again
 	}
 	return k.save()
